@@ -1,0 +1,192 @@
+// swift-tools-version: 6.2
+// The house, level by level; `Docs/Architecture.md` draws it. Dependencies point down only.
+
+import PackageDescription
+
+/// One list for every Swift target, so that no room of the house has rules of its own.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+
+@MainActor func module(
+    _ name: String,
+    _ dependencies: [Target.Dependency] = [],
+    exclude: [String] = []
+) -> Target {
+    .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
+}
+
+@MainActor func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: name,
+        dependencies: dependencies + ["TestSupport"],
+        swiftSettings: strict
+    )
+}
+
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let argumentParser = Target.Dependency.product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let targets: [Target] = [
+    // Level 0: C, and bytes.
+    .target(name: "CKernels"),
+    .target(name: "CShims"),
+    .systemLibrary(name: "CFuse", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
+    .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    module("Codec"),
+
+    // Level 1: the nouns, and the seams to the machine.
+    module("BlobModel", ["Codec", "CKernels", "CSodium", crypto]),
+    module("SystemIO", ["Codec", "CShims"]),
+
+    // Level 2.
+    module("SQLite", ["SystemIO", "CSQLite"]),
+    module("SegmentLog", ["Codec", "SystemIO"]),
+    module("ErasureCoding", ["Codec", "BlobModel", "CKernels"]),
+    module("Ledger", ["Codec", "BlobModel"]),
+    module("VolumeFormat", ["Codec", "BlobModel", "CZstd", crypto]),
+    module(
+        "Transport",
+        [
+            "Codec", "BlobModel", "SystemIO", logging, crypto,
+            .product(name: "Hummingbird", package: "hummingbird"),
+            .product(name: "HummingbirdTLS", package: "hummingbird"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            .product(name: "HTTPTypes", package: "swift-http-types"),
+            .product(name: "X509", package: "swift-certificates"),
+            .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        ]),
+
+    // Level 3.
+    module("LedgerService", ["Codec", "BlobModel", "SystemIO", "SQLite", "Ledger", "Transport"]),
+    module(
+        "StorageNode",
+        [
+            "Codec", "BlobModel", "SystemIO", "SQLite", "SegmentLog", "ErasureCoding", "Ledger",
+            "Transport",
+        ]),
+    module(
+        "BlobClient", ["Codec", "BlobModel", "SystemIO", "ErasureCoding", "Ledger", "Transport"]),
+    module(
+        "Volume", ["Codec", "BlobModel", "SystemIO", "SQLite", "SegmentLog", "VolumeFormat"]),
+
+    // Level 4.
+    module("Mount", ["Codec", "BlobModel", "SystemIO", "Volume", "CFuse", "CShims"]),
+    module(
+        "LocalNetwork",
+        [
+            "Codec", "BlobModel", "SystemIO", "Ledger", "LedgerService", "StorageNode",
+            "BlobClient", "Transport",
+        ]),
+    module("Simulation", ["Codec", "BlobModel", "SystemIO"]),
+
+    // Level 5.
+    .executableTarget(
+        name: "walrusfs",
+        dependencies: [
+            "Codec", "BlobModel", "SystemIO", "Volume", "VolumeFormat", "Mount", "LocalNetwork",
+            "BlobClient", "Ledger", "LedgerService", "Transport", argumentParser, logging,
+        ],
+        swiftSettings: strict),
+    .executableTarget(
+        name: "walrus",
+        dependencies: [
+            "Codec", "BlobModel", "SystemIO", "ErasureCoding", "LocalNetwork", "BlobClient",
+            "Ledger", "LedgerService", "StorageNode", "Transport", argumentParser, logging,
+        ],
+        swiftSettings: strict),
+
+    // Tests.
+    .target(
+        name: "TestSupport", dependencies: ["Codec", "SystemIO"],
+        path: "Tests/TestSupport", swiftSettings: strict),
+    tests("TidyTests", ["SystemIO"]),
+    tests("CodecTests", ["Codec"]),
+    tests("BlobModelTests", ["Codec", "BlobModel", "CSodium"]),
+    tests("SystemIOTests", ["SystemIO"]),
+    tests("SQLiteTests", ["SQLite", "SystemIO"]),
+    tests("SegmentLogTests", ["SegmentLog", "SystemIO"]),
+    tests("ErasureCodingTests", ["Codec", "BlobModel", "ErasureCoding"]),
+    tests("LedgerTests", ["Codec", "BlobModel", "Ledger"]),
+    tests("VolumeFormatTests", ["Codec", "BlobModel", "VolumeFormat"]),
+    tests("TransportTests", ["Transport", "SystemIO"]),
+    tests("LedgerServiceTests", ["Codec", "BlobModel", "Ledger", "LedgerService", "SystemIO"]),
+    tests(
+        "StorageNodeTests",
+        ["Codec", "BlobModel", "ErasureCoding", "Ledger", "StorageNode", "SystemIO"]),
+    tests(
+        "BlobClientTests",
+        ["Codec", "BlobModel", "ErasureCoding", "Ledger", "BlobClient", "SystemIO"]),
+    tests(
+        "VolumeTests",
+        ["Codec", "BlobModel", "Volume", "VolumeFormat", "SegmentLog", "SQLite", "SystemIO"]),
+    tests(
+        "LocalNetworkTests",
+        ["Codec", "BlobModel", "LocalNetwork", "BlobClient", "Ledger", "SystemIO"]),
+    tests("SimulationTests", ["Simulation", "SystemIO"]),
+    tests("MountTests", ["SystemIO", "walrusfs", "walrus"]),
+]
+
+let dependencies: [Package.Dependency] = [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+]
+
+/// `WALRUS_ONLY=VolumeTests,CodecTests swift test` builds just these targets and what they stand
+/// on, so that work on a low level does not wait for the web server that a high one needs.
+func selected(from targets: [Target]) -> [Target] {
+    guard let only = Context.environment["WALRUS_ONLY"], !only.isEmpty else { return targets }
+    var wanted = Set(only.split(separator: ",").map(String.init))
+    var grew = true
+    while grew {
+        grew = false
+        for target in targets where wanted.contains(target.name) {
+            for case .byNameItem(let name, _) in target.dependencies
+            where wanted.insert(name).inserted {
+                grew = true
+            }
+        }
+    }
+    return targets.filter { wanted.contains($0.name) }
+}
+
+/// The packages that the chosen targets use.
+func used(by chosen: [Target], of dependencies: [Package.Dependency]) -> [Package.Dependency] {
+    var names: Set<String> = []
+    for target in chosen {
+        for case .productItem(_, let package?, _, _) in target.dependencies {
+            names.insert(package)
+        }
+    }
+    return dependencies.filter { dependency in
+        guard case .sourceControl(_, let location, _) = dependency.kind else { return true }
+        return names.contains { location.hasSuffix("/" + $0) }
+    }
+}
+
+let chosen = selected(from: targets)
+
+let package = Package(
+    name: "WalrusFS",
+    dependencies: used(by: chosen, of: dependencies),
+    targets: chosen
+)
