@@ -31,7 +31,9 @@ let strict: [SwiftSetting] = [
 
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let argumentParser = Target.Dependency.product(
-    name: "ArgumentParser", package: "swift-argument-parser")
+    name: "ArgumentParser",
+    package: "swift-argument-parser"
+)
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let targets: [Target] = [
@@ -67,7 +69,8 @@ let targets: [Target] = [
             .product(name: "HTTPTypes", package: "swift-http-types"),
             .product(name: "X509", package: "swift-certificates"),
             .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-        ]),
+        ]
+    ),
 
     // Level 3.
     module("LedgerService", ["Codec", "BlobModel", "SystemIO", "SQLite", "Ledger", "Transport"]),
@@ -76,11 +79,16 @@ let targets: [Target] = [
         [
             "Codec", "BlobModel", "SystemIO", "SQLite", "SegmentLog", "ErasureCoding", "Ledger",
             "Transport",
-        ]),
+        ]
+    ),
     module(
-        "BlobClient", ["Codec", "BlobModel", "SystemIO", "ErasureCoding", "Ledger", "Transport"]),
+        "BlobClient",
+        ["Codec", "BlobModel", "SystemIO", "ErasureCoding", "Ledger", "Transport"]
+    ),
     module(
-        "Volume", ["Codec", "BlobModel", "SystemIO", "SQLite", "SegmentLog", "VolumeFormat"]),
+        "Volume",
+        ["Codec", "BlobModel", "SystemIO", "SQLite", "SegmentLog", "VolumeFormat"]
+    ),
 
     // Level 4.
     module("Mount", ["Codec", "BlobModel", "SystemIO", "Volume", "CFuse", "CShims"]),
@@ -89,7 +97,8 @@ let targets: [Target] = [
         [
             "Codec", "BlobModel", "SystemIO", "Ledger", "LedgerService", "StorageNode",
             "BlobClient", "Transport",
-        ]),
+        ]
+    ),
     module("Simulation", ["Codec", "BlobModel", "SystemIO"]),
 
     // Level 5.
@@ -99,20 +108,25 @@ let targets: [Target] = [
             "Codec", "BlobModel", "SystemIO", "Volume", "VolumeFormat", "Mount", "LocalNetwork",
             "BlobClient", "Ledger", "LedgerService", "Transport", argumentParser, logging,
         ],
-        swiftSettings: strict),
+        swiftSettings: strict
+    ),
     .executableTarget(
         name: "walrus",
         dependencies: [
             "Codec", "BlobModel", "SystemIO", "ErasureCoding", "LocalNetwork", "BlobClient",
             "Ledger", "LedgerService", "StorageNode", "Transport", argumentParser, logging,
         ],
-        swiftSettings: strict),
+        swiftSettings: strict
+    ),
 
     // Tests.
     .target(
-        name: "TestSupport", dependencies: ["Codec", "SystemIO"],
-        path: "Tests/TestSupport", swiftSettings: strict),
-    tests("TidyTests", ["SystemIO"]),
+        name: "TestSupport",
+        dependencies: ["Codec", "SystemIO"],
+        path: "Tests/TestSupport",
+        swiftSettings: strict
+    ),
+    tests("TidyTests", []),
     tests("CodecTests", ["Codec"]),
     tests("BlobModelTests", ["Codec", "BlobModel", "CSodium"]),
     tests("SystemIOTests", ["SystemIO"]),
@@ -125,16 +139,20 @@ let targets: [Target] = [
     tests("LedgerServiceTests", ["Codec", "BlobModel", "Ledger", "LedgerService", "SystemIO"]),
     tests(
         "StorageNodeTests",
-        ["Codec", "BlobModel", "ErasureCoding", "Ledger", "StorageNode", "SystemIO"]),
+        ["Codec", "BlobModel", "ErasureCoding", "Ledger", "StorageNode", "SystemIO"]
+    ),
     tests(
         "BlobClientTests",
-        ["Codec", "BlobModel", "ErasureCoding", "Ledger", "BlobClient", "SystemIO"]),
+        ["Codec", "BlobModel", "ErasureCoding", "Ledger", "BlobClient", "SystemIO"]
+    ),
     tests(
         "VolumeTests",
-        ["Codec", "BlobModel", "Volume", "VolumeFormat", "SegmentLog", "SQLite", "SystemIO"]),
+        ["Codec", "BlobModel", "Volume", "VolumeFormat", "SegmentLog", "SQLite", "SystemIO"]
+    ),
     tests(
         "LocalNetworkTests",
-        ["Codec", "BlobModel", "LocalNetwork", "BlobClient", "Ledger", "SystemIO"]),
+        ["Codec", "BlobModel", "LocalNetwork", "BlobClient", "Ledger", "SystemIO"]
+    ),
     tests("SimulationTests", ["Simulation", "SystemIO"]),
     tests("MountTests", ["SystemIO", "walrusfs", "walrus"]),
 ]

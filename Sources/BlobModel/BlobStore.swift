@@ -76,7 +76,9 @@ package protocol BlobStore: Sendable {
 
     /// Reads `range` (bytes of the blob), all of it or nothing.
     func read(
-        _ blob: BlobID, range: Range<UInt64>, authentication: ReadAuthentication
+        _ blob: BlobID,
+        range: Range<UInt64>,
+        authentication: ReadAuthentication
     ) async throws(BlobStoreError) -> [UInt8]
 
     /// The length of a certified blob, from its verified metadata.

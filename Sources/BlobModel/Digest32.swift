@@ -39,7 +39,8 @@ package enum Blake2b256 {
 
     /// The digest of a value of one kind: `"walrus-swift/<kind>/<version>" ‖ 0x00 ‖ bytes`.
     ///
-    /// The prefix keeps bytes of one kind from being taken for another's (`Docs/Formats/hashes.md`).
+    /// The prefix keeps bytes of one kind from being taken for another's
+    /// (`Docs/Formats/hashes.md`).
     package static func hash(_ bytes: [UInt8], kind: String, version: Int = 1) -> [UInt8] {
         var hasher = Blake2b256Hasher()
         hasher.update(Array("walrus-swift/\(kind)/\(version)".utf8))
@@ -54,7 +55,9 @@ package struct Blake2b256Hasher {
     // libsodium asks for 64-byte alignment, which a Swift structure does not promise.
     @safe private final class State {
         let memory = UnsafeMutableRawPointer.allocate(
-            byteCount: crypto_generichash_statebytes(), alignment: 64)
+            byteCount: crypto_generichash_statebytes(),
+            alignment: 64
+        )
         deinit { unsafe memory.deallocate() }
         var pointer: OpaquePointer { unsafe OpaquePointer(memory) }
     }
@@ -74,7 +77,10 @@ package struct Blake2b256Hasher {
 
     package mutating func update(_ bytes: UnsafeRawBufferPointer) {
         let status = unsafe crypto_generichash_update(
-            state.pointer, bytes.bindMemory(to: UInt8.self).baseAddress, UInt64(bytes.count))
+            state.pointer,
+            bytes.bindMemory(to: UInt8.self).baseAddress,
+            UInt64(bytes.count)
+        )
         precondition(status == 0)
     }
 

@@ -57,8 +57,14 @@ package struct VolumeRecord: Hashable, Sendable {
     package let currentEpoch: Epoch
 
     package init(
-        volume: VolumeID, head: Head?, lease: Lease, pins: [UInt64], poolCapacity: UInt64,
-        poolUsed: UInt64, poolEnd: Epoch, currentEpoch: Epoch
+        volume: VolumeID,
+        head: Head?,
+        lease: Lease,
+        pins: [UInt64],
+        poolCapacity: UInt64,
+        poolUsed: UInt64,
+        poolEnd: Epoch,
+        currentEpoch: Epoch
     ) {
         self.volume = volume
         self.head = head
@@ -114,11 +120,16 @@ package protocol HeadStore: Sendable {
     ///
     /// An identical repeat succeeds. `pins` are the sequences kept besides the head.
     func publish(
-        manifest: BlobID, expected: UInt64, token: UInt32, pins: [UInt64]
+        manifest: BlobID,
+        expected: UInt64,
+        token: UInt32,
+        pins: [UInt64]
     ) async throws(HeadStoreError) -> Head
 
     /// Says that no checkpoint after `sequence` needs these blobs.
     func retire(
-        _ blobs: [BlobID], sequence: UInt64, token: UInt32
+        _ blobs: [BlobID],
+        sequence: UInt64,
+        token: UInt32
     ) async throws(HeadStoreError)
 }

@@ -1,5 +1,6 @@
 package import Codec
 internal import Crypto
+
 internal import struct Foundation.Data
 
 /// An Ed25519 public key (RFC 8032), 32 bytes.

@@ -97,7 +97,8 @@ package struct ByteReader: Sendable {
 
     /// Reads a count of items of at least `itemSize` bytes each, of which there may be `limit`.
     package mutating func readLength(
-        limit: Int, itemSize: Int = 1
+        limit: Int,
+        itemSize: Int = 1
     ) throws(CodecError) -> Int {
         let length = Int(try readULEB())
         guard length <= limit else { throw .tooLong(length: UInt64(length), limit: limit) }
@@ -127,7 +128,9 @@ package struct ByteReader: Sendable {
 
     /// Reads a vector of at most `limit` items, each of at least `itemSize` bytes.
     package mutating func readVector<Value: BCSDecodable>(
-        of type: Value.Type = Value.self, limit: Int, itemSize: Int = 1
+        of type: Value.Type = Value.self,
+        limit: Int,
+        itemSize: Int = 1
     ) throws(CodecError) -> [Value] {
         let count = try readLength(limit: limit, itemSize: itemSize)
         var items: [Value] = []

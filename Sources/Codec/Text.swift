@@ -42,7 +42,8 @@ package enum Hex {
 /// last character has to spare must be zero, so that every value has one text.
 package enum Base64 {
     private static let common = Array(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".utf8)
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".utf8
+    )
     private static let urlSafe = common + Array("-_".utf8)
     private static let standard = common + Array("+/".utf8)
 
@@ -86,7 +87,8 @@ package enum Base64 {
     }
 
     private static func decode(
-        _ text: [UInt8], _ alphabet: [UInt8]
+        _ text: [UInt8],
+        _ alphabet: [UInt8]
     ) throws(CodecError) -> [UInt8] {
         guard text.count % 4 != 1 else { throw .invalidText(of: "base64") }
         var bytes: [UInt8] = []
@@ -112,7 +114,8 @@ package enum Base64 {
 /// Base58 in Bitcoin's alphabet, for transaction digests as the reference prints them.
 package enum Base58 {
     private static let alphabet = Array(
-        "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz".utf8)
+        "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz".utf8
+    )
 
     package static func encode(_ bytes: [UInt8]) -> String {
         var digits: [UInt8] = []

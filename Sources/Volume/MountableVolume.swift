@@ -30,7 +30,8 @@ package enum SyncOutcome: Sendable {
 package protocol MountableVolume: Sendable {
     /// The child's attributes. `.` and `..` are answered too (NFS export).
     func lookup(
-        _ parent: InodeNumber, _ name: [UInt8]
+        _ parent: InodeNumber,
+        _ name: [UInt8]
     ) throws(VolumeError) -> InodeAttributes
 
     /// The kernel was told of this inode once more (lookup count); it may ask for it by number.
@@ -43,7 +44,9 @@ package protocol MountableVolume: Sendable {
 
     /// Applies all changes in one operation; `handle` when the kernel named an open file.
     func setAttributes(
-        of inode: InodeNumber, _ changes: AttributeChanges, handle: HandleNumber?,
+        of inode: InodeNumber,
+        _ changes: AttributeChanges,
+        handle: HandleNumber?,
         context: RequestContext
     ) throws(VolumeError) -> InodeAttributes
 
@@ -51,59 +54,92 @@ package protocol MountableVolume: Sendable {
 
     /// Makes a file that is no directory and no symlink, without opening it (mknod(2)).
     func makeNode(
-        in parent: InodeNumber, _ name: [UInt8], kind: FileKind, permissions: UInt16,
-        device: UInt32, context: RequestContext
+        in parent: InodeNumber,
+        _ name: [UInt8],
+        kind: FileKind,
+        permissions: UInt16,
+        device: UInt32,
+        context: RequestContext
     ) throws(VolumeError) -> InodeAttributes
 
     func makeDirectory(
-        in parent: InodeNumber, _ name: [UInt8], permissions: UInt16, context: RequestContext
+        in parent: InodeNumber,
+        _ name: [UInt8],
+        permissions: UInt16,
+        context: RequestContext
     ) throws(VolumeError) -> InodeAttributes
 
     func makeSymlink(
-        in parent: InodeNumber, _ name: [UInt8], target: [UInt8], context: RequestContext
+        in parent: InodeNumber,
+        _ name: [UInt8],
+        target: [UInt8],
+        context: RequestContext
     ) throws(VolumeError) -> InodeAttributes
 
     func unlink(
-        _ parent: InodeNumber, _ name: [UInt8], context: RequestContext
+        _ parent: InodeNumber,
+        _ name: [UInt8],
+        context: RequestContext
     ) throws(VolumeError)
 
     func removeDirectory(
-        _ parent: InodeNumber, _ name: [UInt8], context: RequestContext
+        _ parent: InodeNumber,
+        _ name: [UInt8],
+        context: RequestContext
     ) throws(VolumeError)
 
     func rename(
-        _ parent: InodeNumber, _ name: [UInt8], to newParent: InodeNumber, _ newName: [UInt8],
-        flags: RenameFlags, context: RequestContext
+        _ parent: InodeNumber,
+        _ name: [UInt8],
+        to newParent: InodeNumber,
+        _ newName: [UInt8],
+        flags: RenameFlags,
+        context: RequestContext
     ) throws(VolumeError)
 
     func link(
-        _ inode: InodeNumber, to parent: InodeNumber, _ name: [UInt8], context: RequestContext
+        _ inode: InodeNumber,
+        to parent: InodeNumber,
+        _ name: [UInt8],
+        context: RequestContext
     ) throws(VolumeError) -> InodeAttributes
 
     /// Opens a file, truncating it when asked.
     func open(
-        _ inode: InodeNumber, flags: OpenFlags, context: RequestContext
+        _ inode: InodeNumber,
+        flags: OpenFlags,
+        context: RequestContext
     ) throws(VolumeError) -> HandleNumber
 
     /// Makes and opens a regular file, or opens the one that is there unless `.exclusive`.
     func create(
-        in parent: InodeNumber, _ name: [UInt8], permissions: UInt16, flags: OpenFlags,
+        in parent: InodeNumber,
+        _ name: [UInt8],
+        permissions: UInt16,
+        flags: OpenFlags,
         context: RequestContext
     ) throws(VolumeError) -> (attributes: InodeAttributes, handle: HandleNumber)
 
     /// Makes and opens a regular file that has no name yet (O_TMPFILE).
     func createUnnamed(
-        in parent: InodeNumber, permissions: UInt16, flags: OpenFlags, context: RequestContext
+        in parent: InodeNumber,
+        permissions: UInt16,
+        flags: OpenFlags,
+        context: RequestContext
     ) throws(VolumeError) -> (attributes: InodeAttributes, handle: HandleNumber)
 
     /// Fills `buffer` from `offset` on.
     func read(
-        _ handle: HandleNumber, offset: UInt64, into buffer: UnsafeMutableRawBufferPointer
+        _ handle: HandleNumber,
+        offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
     ) throws(VolumeError) -> ReadOutcome
 
     /// Writes all of `bytes`, or says what to wait for.
     func write(
-        _ handle: HandleNumber, offset: UInt64, _ bytes: UnsafeRawBufferPointer,
+        _ handle: HandleNumber,
+        offset: UInt64,
+        _ bytes: UnsafeRawBufferPointer,
         killsPrivileges: Bool
     ) throws(VolumeError) -> WriteOutcome
 
@@ -114,24 +150,33 @@ package protocol MountableVolume: Sendable {
     func release(_ handle: HandleNumber)
 
     func sync(
-        _ handle: HandleNumber, dataOnly: Bool
+        _ handle: HandleNumber,
+        dataOnly: Bool
     ) throws(VolumeError) -> SyncOutcome
 
     func syncDirectory(_ inode: InodeNumber) throws(VolumeError) -> SyncOutcome
 
     func allocate(
-        _ handle: HandleNumber, mode: AllocationMode, offset: UInt64, length: UInt64
+        _ handle: HandleNumber,
+        mode: AllocationMode,
+        offset: UInt64,
+        length: UInt64
     ) throws(VolumeError)
 
     /// Clones a range between two open files of this volume; returns how much was copied.
     func copyRange(
-        from source: HandleNumber, offset sourceOffset: UInt64, to target: HandleNumber,
-        offset targetOffset: UInt64, length: UInt64
+        from source: HandleNumber,
+        offset sourceOffset: UInt64,
+        to target: HandleNumber,
+        offset targetOffset: UInt64,
+        length: UInt64
     ) throws(VolumeError) -> UInt64
 
     /// The offset of the next data (SEEK_DATA) or hole (SEEK_HOLE) at or after `offset`.
     func seek(
-        _ handle: HandleNumber, offset: UInt64, toData: Bool
+        _ handle: HandleNumber,
+        offset: UInt64,
+        toData: Bool
     ) throws(VolumeError) -> UInt64
 
     func openDirectory(_ inode: InodeNumber) throws(VolumeError) -> HandleNumber
@@ -139,24 +184,32 @@ package protocol MountableVolume: Sendable {
     /// Hands entries after `cookie` (0: from the start; `.` and `..` come first) to `body` until it
     /// returns false or there are no more.
     func readDirectory(
-        _ handle: HandleNumber, after cookie: UInt64, _ body: (DirectoryEntry) -> Bool
+        _ handle: HandleNumber,
+        after cookie: UInt64,
+        _ body: (DirectoryEntry) -> Bool
     ) throws(VolumeError)
 
     func releaseDirectory(_ handle: HandleNumber)
 
     func extendedAttribute(
-        of inode: InodeNumber, _ name: [UInt8]
+        of inode: InodeNumber,
+        _ name: [UInt8]
     ) throws(VolumeError) -> [UInt8]
 
     func extendedAttributeNames(of inode: InodeNumber) throws(VolumeError) -> [[UInt8]]
 
     func setExtendedAttribute(
-        of inode: InodeNumber, _ name: [UInt8], _ value: [UInt8], mode: AttributeWriteMode,
+        of inode: InodeNumber,
+        _ name: [UInt8],
+        _ value: [UInt8],
+        mode: AttributeWriteMode,
         context: RequestContext
     ) throws(VolumeError)
 
     func removeExtendedAttribute(
-        of inode: InodeNumber, _ name: [UInt8], context: RequestContext
+        of inode: InodeNumber,
+        _ name: [UInt8],
+        context: RequestContext
     ) throws(VolumeError)
 
     func statistics() throws(VolumeError) -> VolumeStatistics

@@ -33,7 +33,7 @@ package struct Timestamp: Hashable, Comparable, Sendable {
     }
 }
 
-/// What an inode is. The numbers are stored: append only.
+/// What an inode is; the numbers are stored, so they are only ever appended to.
 package enum FileKind: UInt8, Sendable, CaseIterable {
     case regular = 1
     case directory = 2
@@ -65,9 +65,19 @@ package struct InodeAttributes: Hashable, Sendable {
     package var device: UInt32
 
     package init(
-        inode: InodeNumber, generation: UInt64, kind: FileKind, permissions: UInt16,
-        linkCount: UInt32, user: UInt32, group: UInt32, size: UInt64, blocks: UInt64,
-        accessed: Timestamp, modified: Timestamp, changed: Timestamp, device: UInt32
+        inode: InodeNumber,
+        generation: UInt64,
+        kind: FileKind,
+        permissions: UInt16,
+        linkCount: UInt32,
+        user: UInt32,
+        group: UInt32,
+        size: UInt64,
+        blocks: UInt64,
+        accessed: Timestamp,
+        modified: Timestamp,
+        changed: Timestamp,
+        device: UInt32
     ) {
         self.inode = inode
         self.generation = generation

@@ -1,0 +1,71 @@
+# One verb per task. `make check` is the gate; `make run` and `make test` set up all they need.
+
+SWIFT ?= swift
+CONFIGURATION ?= release
+SWIFT_FLAGS = -c $(CONFIGURATION) --explicit-target-dependency-import-check error
+BIN = .build/$(CONFIGURATION)
+DESTDIR ?=
+PREFIX ?= /usr/local
+MOUNTPOINT ?= mnt
+
+# To build and mount; then what the tests drive the mount with.
+BUILD_PACKAGES = libfuse3-dev fuse3 libsqlite3-dev libsodium-dev libzstd-dev pkg-config
+TEST_PACKAGES = rsync git sqlite3 attr acl fio gcc libc6-dev
+SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.PHONY: run setup test-setup build build-tests test check format format-check simulate bench \
+	install uninstall clean
+
+run: setup build
+	@mkdir -p $(MOUNTPOINT)
+	$(BIN)/walrusfs mount $(MOUNTPOINT)
+
+# Installs only what is missing, so that it works without a network once all is there.
+define install_packages
+	@missing=; for package in $(1); do \
+		dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
+	if [ -n "$$missing" ]; then \
+		$(SUDO) apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq \
+			--no-install-recommends $$missing; fi
+endef
+
+setup:
+	$(call install_packages,$(BUILD_PACKAGES))
+
+test-setup: setup
+	$(call install_packages,$(TEST_PACKAGES))
+
+build: setup
+	$(SWIFT) build $(SWIFT_FLAGS) --product walrusfs
+	$(SWIFT) build $(SWIFT_FLAGS) --product walrus
+
+build-tests: test-setup
+	$(SWIFT) build $(SWIFT_FLAGS) --build-tests
+
+test: build-tests
+	$(SWIFT) test $(SWIFT_FLAGS) --skip-build
+
+# The gate: format, strict build, layering, tests, tidy (the last three are the build's flags and
+# the tests themselves).
+check: format-check test
+
+SOURCES = $(shell git ls-files 'Package.swift' 'Sources/*.swift' 'Tests/*.swift')
+
+format:
+	@$(SWIFT) format --in-place --parallel --configuration .swift-format $(SOURCES)
+
+format-check:
+	@$(SWIFT) format lint --strict --parallel --configuration .swift-format $(SOURCES)
+
+install: build
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(BIN)/walrusfs $(BIN)/walrus
+	install -D -m 644 -t $(DESTDIR)/etc/systemd/system Systemd/*.service
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/walrusfs $(DESTDIR)$(PREFIX)/bin/walrus
+	for unit in Systemd/*.service; do \
+		rm -f $(DESTDIR)/etc/systemd/system/$$(basename $$unit); done
+
+clean:
+	rm -rf .build
