@@ -58,6 +58,10 @@ format:
 format-check:
 	@$(SWIFT) format lint --strict --parallel --configuration .swift-format $(SOURCES)
 
+# Ratios against the machine's own filesystem, in one run; needs root and ten minutes.
+bench: build test-setup
+	python3 Tests/Bench/bench.py --walrusfs $(BIN)/walrusfs
+
 install: build
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(BIN)/walrusfs $(BIN)/walrus
 	install -D -m 644 -t $(DESTDIR)/etc/systemd/system Systemd/*.service
