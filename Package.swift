@@ -153,7 +153,13 @@ let targets: [Target] = [
         "LocalNetworkTests",
         ["Codec", "BlobModel", "LocalNetwork", "BlobClient", "Ledger", "SystemIO"]
     ),
-    tests("SimulationTests", ["Simulation", "SystemIO"]),
+    .executableTarget(
+        name: "simulation-spike",
+        dependencies: ["Simulation"],
+        path: "Tests/SimulationSpike",
+        swiftSettings: strict
+    ),
+    tests("SimulationTests", ["Simulation", "simulation-spike"]),
     tests("MountTests", ["SystemIO", "walrusfs", "walrus"]),
 ]
 
