@@ -8,7 +8,9 @@ package final class Mailbox<Message: Sendable>: Sendable {
         var isClosed = false
     }
 
-    /// Guards the queue and the reader that waits for it. The reader is resumed outside.
+    /// Guards the queue and the reader that waits for it.
+    ///
+    /// The reader is resumed outside.
     private let state = Mutex(State())
     private let capacity: Int
 

@@ -10,7 +10,9 @@ package final class SimulatedWorld: Sendable {
         executor = SimulationExecutor(seed: seed)
     }
 
-    /// Starts `body` on the seeded executor. It and all its children run only in ``run(upTo:)``.
+    /// Starts `body` on the seeded executor.
+    ///
+    /// It and all its children run only in ``run(upTo:)``.
     package func start(_ body: @escaping @Sendable () async -> Void) {
         Task(executorPreference: executor) { await body() }
     }

@@ -10,7 +10,9 @@ package final class SimulationExecutor: TaskExecutor, SerialExecutor {
         var random: SplitMix64
     }
 
-    /// Guards the waiting jobs. Jobs are taken out under it and run outside.
+    /// Guards the waiting jobs.
+    ///
+    /// Jobs are taken out under it and run outside.
     private let state: Mutex<State>
 
     package init(seed: UInt64) { state = Mutex(State(random: SplitMix64(seed: seed))) }

@@ -18,7 +18,9 @@ package final class VirtualClock: Sendable {
         var events: [Event] = []
     }
 
-    /// Guards time and the events to come. Actions run outside.
+    /// Guards time and the events to come.
+    ///
+    /// Actions run outside.
     private let state = Mutex(State())
 
     package init() {}
