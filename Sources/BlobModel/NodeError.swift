@@ -1,0 +1,95 @@
+/// Why a storage node refuses a request: the reference's reasons, word for word.
+///
+/// The raw value is the `reason` of the error's JSON; ``status`` and ``code`` go with it
+/// (`Docs/Formats/node-api.md` has the table).
+package enum NodeRefusal: String, Hashable, Sendable, CaseIterable {
+    /// The ledger, as far as the node has followed it, knows no live registration of the blob.
+    case notRegistered = "NOT_REGISTERED"
+    case metadataNotFound = "METADATA_NOT_FOUND"
+    case sliverNotFound = "SLIVER_NOT_FOUND"
+    /// The bytes are no metadata, or not of this blob.
+    case invalidMetadata = "INVALID_METADATA"
+    /// The ledger says that the blob was encoded inconsistently.
+    case invalidBlob = "INVALID_BLOB"
+    case unsupportedEncodingType = "UNSUPPORTED_ENCODING_TYPE"
+    /// The bytes are no sliver, or its symbols do not hash to what the metadata says.
+    case invalidSliver = "INVALID_SLIVER"
+    /// The sliver is another one than the path says.
+    case sliverIndexMismatch = "SLIVER_INDEX_MISMATCH"
+    case sliverTooLarge = "SLIVER_TOO_LARGE"
+    /// The pair belongs to a shard that this node does not hold.
+    case shardNotAssigned = "SHARD_NOT_ASSIGNED"
+    case indexOutOfRange = "INDEX_OUT_OF_RANGE"
+    /// A confirmation was asked for before all slivers were here.
+    case missingSlivers = "MISSING_SLIVERS"
+    case rangeNotSatisfiable = "RANGE_NOT_SATISFIABLE"
+    /// The request is malformed in a way that no other reason names.
+    case invalidRequest = "INVALID_REQUEST"
+    /// The node's disk is full; it keeps serving what it has.
+    case storageFull = "STORAGE_FULL"
+    /// The node has not caught up with the ledger, or its chain is not the ledger's.
+    case ledgerBehind = "LEDGER_BEHIND"
+    /// A block was asked for that the node does not have.
+    case blockNotFound = "BLOCK_NOT_FOUND"
+    /// The node's own disk failed.
+    case internalError = "INTERNAL"
+
+    /// The status word of Google's AIP-193, as the reference uses it.
+    package var status: String {
+        switch self {
+        case .notRegistered, .invalidBlob, .shardNotAssigned, .missingSlivers: "FAILED_PRECONDITION"
+        case .metadataNotFound, .sliverNotFound, .blockNotFound: "NOT_FOUND"
+        case .invalidMetadata, .unsupportedEncodingType, .invalidSliver, .sliverIndexMismatch,
+            .sliverTooLarge, .indexOutOfRange, .invalidRequest:
+            "INVALID_ARGUMENT"
+        case .rangeNotSatisfiable: "RANGE_NOT_SATISFIABLE"
+        case .storageFull: "RESOURCE_EXHAUSTED"
+        case .ledgerBehind: "UNAVAILABLE"
+        case .internalError: "INTERNAL"
+        }
+    }
+
+    /// The status word of a refusal to store something: that the metadata is missing is then a
+    /// condition that the client did not meet, and not a thing that it asked for.
+    package var statusWhenStoring: String {
+        self == .metadataNotFound ? "FAILED_PRECONDITION" : status
+    }
+
+    /// The HTTP status code of ``status``.
+    package var code: Int {
+        switch status {
+        case "NOT_FOUND": 404
+        case "RANGE_NOT_SATISFIABLE": 416
+        case "RESOURCE_EXHAUSTED": 429
+        case "INTERNAL": 500
+        case "UNAVAILABLE": 503
+        default: 400
+        }
+    }
+}
+
+/// Why a storage node did not do what it was asked.
+package enum NodeError: Error, Hashable, Sendable {
+    /// The node answered, and refused.
+    case refused(NodeRefusal, String)
+    /// No answer: no connection, a connection that broke, or no answer in time.
+    case unreachable(String)
+    /// The answer is not what such a request is answered with; who sent it lies or is broken.
+    case malformed(String)
+    case cancelled
+
+    /// The reason of a refusal; nil when the node did not answer.
+    package var refusal: NodeRefusal? {
+        if case .refused(let refusal, _) = self { refusal } else { nil }
+    }
+
+    /// Whether the same request may succeed later without anybody doing anything.
+    package var isTransient: Bool {
+        switch self {
+        case .unreachable: true
+        case .refused(.storageFull, _), .refused(.ledgerBehind, _), .refused(.notRegistered, _):
+            true
+        case .refused, .malformed, .cancelled: false
+        }
+    }
+}

@@ -1,0 +1,173 @@
+// How a storage node is spoken to, whoever carries the words: a node in the same process answers
+// itself (`StorageNode`), one elsewhere through HTTP (`Docs/Formats/node-api.md` says how each of
+// these becomes a request of the reference's REST API).
+//
+// In process nothing is copied or verified twice: what the encoder made is a `VerifiedSliver` and
+// is taken as such. Whatever comes out of a node is unverified (`FetchedSliver.bytes`) unless its
+// type says otherwise; whoever asks verifies.
+
+/// What a node did with something that it was to keep.
+package enum StoreOutcome: Hashable, Sendable {
+    /// HTTP 201.
+    case stored
+    /// It was here before; HTTP 200.
+    case alreadyStored
+}
+
+/// Whether a node has something; the raw value is the JSON.
+package enum StoredStatus: String, Hashable, Sendable {
+    case nonexistent
+    case buffered
+    case stored
+}
+
+/// A sliver that came from a node.
+package enum FetchedSliver: Sendable {
+    /// BCS of the sliver without its axis, as it came from a socket or a disk.
+    case bytes([UInt8])
+    case verified(VerifiedSliver)
+}
+
+/// Which sliver of a blob: HTTP paths name slivers by pair and axis.
+package struct SliverName: Hashable, Sendable, CustomStringConvertible {
+    package let blob: BlobID
+    package let pair: SliverPairIndex
+    package let axis: SliverAxis
+
+    package init(blob: BlobID, pair: SliverPairIndex, axis: SliverAxis) {
+        self.blob = blob
+        self.pair = pair
+        self.axis = axis
+    }
+
+    package var description: String { "\(blob)/\(pair)/\(axis.name)" }
+}
+
+/// The event that a blob's status follows from.
+package struct StatusEvent: Hashable, Sendable {
+    package let transaction: TransactionDigest
+    package let index: UInt32
+
+    package init(transaction: TransactionDigest, index: UInt32) {
+        self.transaction = transaction
+        self.index = index
+    }
+}
+
+/// What a node knows of a blob from the ledger's events; precedence as the cases stand, upwards.
+package enum NodeBlobStatus: Hashable, Sendable {
+    case nonexistent
+    /// Deletable objects only, those in storage pools among them.
+    case deletable(DeletableCounts, initialCertifiedEpoch: Epoch?)
+    case permanent(
+        end: Epoch,
+        isCertified: Bool,
+        event: StatusEvent,
+        DeletableCounts,
+        initialCertifiedEpoch: Epoch?
+    )
+    case invalid(StatusEvent)
+
+    package struct DeletableCounts: Hashable, Sendable {
+        package let total: UInt32
+        package let certified: UInt32
+
+        package init(total: UInt32, certified: UInt32) {
+            self.total = total
+            self.certified = certified
+        }
+    }
+}
+
+/// How a node says that it is.
+package struct NodeHealth: Hashable, Sendable {
+    package enum Status: String, Hashable, Sendable {
+        case active = "Active"
+        /// Follows blocks that are not the newest.
+        case catchingUp = "RecoveryCatchUp"
+        /// Its chain is not the ledger's: it serves, accepts nothing and deletes nothing.
+        case standby = "Standby"
+    }
+
+    package let uptimeSeconds: UInt64
+    package let epoch: Epoch
+    package let publicKey: PublicKey
+    package let node: NodeID
+    package let status: Status
+    package let shards: [UInt16]
+    /// The last block that it has applied.
+    package let height: UInt64
+    package let blockHash: BlockHash
+    /// Whether its disk is full, so that it takes no more slivers.
+    package let isFull: Bool
+
+    package init(
+        uptimeSeconds: UInt64,
+        epoch: Epoch,
+        publicKey: PublicKey,
+        node: NodeID,
+        status: Status,
+        shards: [UInt16],
+        height: UInt64,
+        blockHash: BlockHash,
+        isFull: Bool
+    ) {
+        self.uptimeSeconds = uptimeSeconds
+        self.epoch = epoch
+        self.publicKey = publicKey
+        self.node = node
+        self.status = status
+        self.shards = shards
+        self.height = height
+        self.blockHash = blockHash
+        self.isFull = isFull
+    }
+}
+
+/// A storage node, as its clients and peers see it.
+///
+/// `height` is the height of the ledger that a request depends on: the node waits, at most 5
+/// seconds, until it has applied that block, instead of answering `NOT_REGISTERED`.
+package protocol StorageNodeConnection: Sendable {
+    /// The metadata with its blob id in BCS, unverified.
+    func metadata(of blob: BlobID) async throws(NodeError) -> [UInt8]
+
+    func store(
+        _ metadata: VerifiedBlobMetadata,
+        height: UInt64?
+    ) async throws(NodeError) -> StoreOutcome
+
+    func metadataStatus(of blob: BlobID) async throws(NodeError) -> StoredStatus
+
+    func sliver(_ name: SliverName) async throws(NodeError) -> FetchedSliver
+
+    /// Part of a sliver's symbols, unverified: `range` counts the bytes of the symbols alone,
+    /// without the sliver's length, symbol size and index.
+    func sliverBytes(
+        _ name: SliverName,
+        range: Range<Int>
+    ) async throws(NodeError) -> [UInt8]
+
+    /// - Precondition: `sliver` is the one that `name` names.
+    func store(
+        _ sliver: VerifiedSliver,
+        as name: SliverName,
+        height: UInt64?
+    ) async throws(NodeError) -> StoreOutcome
+
+    func sliverStatus(_ name: SliverName) async throws(NodeError) -> StoredStatus
+
+    /// The node's signature that it holds both slivers of all its shards of this blob, durably.
+    func confirmation(
+        of blob: BlobID,
+        persistence: BlobPersistence,
+        height: UInt64?
+    ) async throws(NodeError) -> SignedMessage
+
+    func status(of blob: BlobID) async throws(NodeError) -> NodeBlobStatus
+
+    func health() async throws(NodeError) -> NodeHealth
+
+    /// Up to `limit` blocks of the ledger from `height` on, each in BCS, as the node keeps them.
+    func blocks(from height: UInt64, limit: Int) async throws(NodeError) -> [[UInt8]]
+}
