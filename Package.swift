@@ -133,7 +133,7 @@ let targets: [Target] = [
     tests("SystemIOTests", ["SystemIO"]),
     tests("SQLiteTests", ["SQLite", "SystemIO"]),
     tests("SegmentLogTests", ["SegmentLog", "SystemIO"]),
-    tests("ErasureCodingTests", ["Codec", "BlobModel", "ErasureCoding"]),
+    tests("ErasureCodingTests", ["Codec", "BlobModel", "ErasureCoding", "CKernels", crypto]),
     tests("LedgerTests", ["Codec", "BlobModel", "Ledger"]),
     tests("VolumeFormatTests", ["Codec", "BlobModel", "VolumeFormat"]),
     tests("TransportTests", ["BlobModel", "Transport", "SystemIO", logging]),
