@@ -124,6 +124,22 @@ package struct Committee: Hashable, Sendable {
         Committee(epoch: epoch, members: members, shardCount: shardCount, holders: holders)
     }
 
+    /// The committee with one member's keys or address changed.
+    ///
+    /// - Precondition: It is the same node with the same shards.
+    package func replacing(_ index: Int, with member: CommitteeMember) -> Committee {
+        precondition(members[index].node == member.node)
+        precondition(members[index].shards == member.shards)
+        var members = members
+        members[index] = member
+        return Committee(
+            epoch: epoch,
+            members: members,
+            shardCount: shardCount,
+            holders: holders
+        )
+    }
+
     private init(epoch: Epoch, members: [CommitteeMember], shardCount: Int, holders: [UInt16]) {
         self.epoch = epoch
         self.members = members

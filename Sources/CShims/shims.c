@@ -1,0 +1,1 @@
+int walrus_shims;
