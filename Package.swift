@@ -60,15 +60,16 @@ let targets: [Target] = [
         "Transport",
         [
             "Codec", "BlobModel", "SystemIO", logging, crypto,
-            .product(name: "Hummingbird", package: "hummingbird"),
+            .product(name: "HummingbirdCore", package: "hummingbird"),
             .product(name: "HummingbirdTLS", package: "hummingbird"),
             .product(name: "NIOCore", package: "swift-nio"),
             .product(name: "NIOPosix", package: "swift-nio"),
             .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOTLS", package: "swift-nio"),
             .product(name: "NIOSSL", package: "swift-nio-ssl"),
             .product(name: "HTTPTypes", package: "swift-http-types"),
             .product(name: "X509", package: "swift-certificates"),
-            .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            .product(name: "SwiftASN1", package: "swift-asn1"),
         ]
     ),
 
@@ -132,10 +133,10 @@ let targets: [Target] = [
     tests("SystemIOTests", ["SystemIO"]),
     tests("SQLiteTests", ["SQLite", "SystemIO"]),
     tests("SegmentLogTests", ["SegmentLog", "SystemIO"]),
-    tests("ErasureCodingTests", ["Codec", "BlobModel", "ErasureCoding"]),
+    tests("ErasureCodingTests", ["Codec", "BlobModel", "ErasureCoding", "CKernels", crypto]),
     tests("LedgerTests", ["Codec", "BlobModel", "Ledger"]),
     tests("VolumeFormatTests", ["Codec", "BlobModel", "VolumeFormat"]),
-    tests("TransportTests", ["Transport", "SystemIO"]),
+    tests("TransportTests", ["BlobModel", "Transport", "SystemIO", logging]),
     tests("LedgerServiceTests", ["Codec", "BlobModel", "Ledger", "LedgerService", "SystemIO"]),
     tests(
         "StorageNodeTests",
@@ -165,6 +166,7 @@ let targets: [Target] = [
 
 let dependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-asn1", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
@@ -172,7 +174,6 @@ let dependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
-    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
 ]
 
 /// `WALRUS_ONLY=VolumeTests,CodecTests swift test` builds just these targets and what they stand

@@ -165,8 +165,8 @@ WALRUS_AVX2 static void compress4(__m256i h[8], const uint8_t *const blocks[4], 
     for (int i = 0; i < 8; i++) h[i] = XOR4(h[i], XOR4(v[i], v[i + 8]));
 }
 
-WALRUS_AVX2 static void hash_four(const uint8_t *messages, size_t stride, size_t length,
-                                  uint8_t prefix, uint8_t *digests) {
+WALRUS_AVX2 static void hash_four(const uint8_t *const messages[4], size_t length, uint8_t prefix,
+                                  uint8_t *const digests[4]) {
     __m256i h[8];
     for (int i = 0; i < 8; i++) h[i] = _mm256_set1_epi64x((long long)initial[i]);
     h[0] = XOR4(h[0], _mm256_set1_epi64x((long long)parameters));
@@ -177,7 +177,7 @@ WALRUS_AVX2 static void hash_four(const uint8_t *messages, size_t stride, size_t
         const bool last = index + 1 == blocks;
         const uint8_t *sources[4];
         for (int lane = 0; lane < 4; lane++) {
-            const uint8_t *message = messages + (size_t)lane * stride;
+            const uint8_t *message = messages[lane];
             if (index == 0 || last) {
                 stage(staged[lane], message, length, prefix, index);
                 sources[lane] = staged[lane];
@@ -190,21 +190,50 @@ WALRUS_AVX2 static void hash_four(const uint8_t *messages, size_t stride, size_t
     uint64_t words[4][4];
     for (int i = 0; i < 4; i++) _mm256_storeu_si256((__m256i *)words[i], h[i]);
     for (int lane = 0; lane < 4; lane++)
-        for (int i = 0; i < 4; i++) memcpy(digests + DIGEST * lane + 8 * i, &words[i][lane], 8);
+        for (int i = 0; i < 4; i++) memcpy(digests[lane] + 8 * i, &words[i][lane], 8);
 }
 
 #endif
 
+void walrus_blake2b256_grid(const uint8_t *messages, size_t rows, size_t row_stride,
+                            size_t columns, size_t column_stride, size_t length, uint8_t prefix,
+                            uint8_t *digests, size_t digest_stride) {
+    const size_t count = rows * columns;
+    size_t row = 0, column = 0, done = 0;
+#if WALRUS_HAS_AVX2
+    const bool wide = walrus_kernels_are_wide();
+#else
+    const bool wide = false;
+#endif
+    while (done < count) {
+        const uint8_t *sources[4];
+        uint8_t *targets[4];
+        // Four lanes cost as much as one and a half messages one after another.
+        const size_t lanes = !wide || count - done == 1 ? 1 : count - done < 4 ? count - done : 4;
+        for (size_t lane = 0; lane < 4; lane++) {
+            if (lane >= lanes) {
+                sources[lane] = sources[0];
+                targets[lane] = targets[0];
+                continue;
+            }
+            sources[lane] = messages + row * row_stride + column * column_stride;
+            targets[lane] = digests + row * digest_stride + DIGEST * column;
+            if (++column == columns) column = 0, row++;
+        }
+        done += lanes;
+#if WALRUS_HAS_AVX2
+        if (lanes > 1) {
+            hash_four(sources, length, prefix, targets);
+            continue;
+        }
+#endif
+        hash_one(sources[0], length, prefix, targets[0]);
+    }
+}
+
 void walrus_blake2b256_many(const uint8_t *messages, size_t stride, size_t length, size_t count,
                             uint8_t prefix, uint8_t *digests) {
-    size_t done = 0;
-#if WALRUS_HAS_AVX2
-    if (walrus_kernels_are_wide())
-        for (; done + 4 <= count; done += 4)
-            hash_four(messages + done * stride, stride, length, prefix, digests + DIGEST * done);
-#endif
-    for (; done < count; done++)
-        hash_one(messages + done * stride, length, prefix, digests + DIGEST * done);
+    walrus_blake2b256_grid(messages, 1, 0, count, stride, length, prefix, digests, 0);
 }
 
 void walrus_merkle_root(const uint8_t *leaves, size_t count, uint8_t *scratch, uint8_t *root) {

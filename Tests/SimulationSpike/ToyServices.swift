@@ -1,7 +1,7 @@
 // Three services in the shape that ledger, node and client have: a synchronous state machine that
 // turns a message or a timer into actions, and a shell of a few lines that awaits and sends. The
-// client wants values stored by a quorum of nodes and then recorded by the ledger, and retries until
-// it is told; the others make every repeat harmless.
+// client wants values stored by a quorum of nodes and then recorded by the ledger, and retries
+// until it is told; the others make every repeat harmless.
 
 enum ToyMessage: Sendable, CustomStringConvertible {
     case store(value: Int)

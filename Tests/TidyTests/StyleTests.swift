@@ -104,7 +104,7 @@ internal import Testing
 
     private static let fences: [(module: String, importers: [String])] = [
         ("NIOCore", ["Transport"]), ("NIOPosix", ["Transport"]), ("NIOHTTP1", ["Transport"]),
-        ("NIOSSL", ["Transport"]), ("Hummingbird", ["Transport"]), ("X509", ["Transport"]),
+        ("NIOSSL", ["Transport"]), ("HummingbirdCore", ["Transport"]), ("X509", ["Transport"]),
         ("CFuse", ["Mount"]), ("CSQLite", ["SQLite"]), ("CZstd", ["VolumeFormat"]),
         ("CSodium", ["BlobModel", "BlobModelTests"]),
         ("CKernels", ["BlobModel", "ErasureCoding", "ErasureCodingTests", "BlobModelTests"]),

@@ -1,0 +1,109 @@
+internal import CKernels
+
+// The additive FFT: rows of elements are the values, or the coefficients in a basis made for it, of
+// one polynomial per element column, at the points `delta ..< delta + size`. Both sizes and deltas
+// are powers of two and multiples of them. Rows lie one after another, so a butterfly between two
+// groups of rows is one between two runs of memory.
+
+/// The rows that a transform works on.
+@unsafe struct WorkRows {
+    let start: UnsafeMutablePointer<UInt8>
+    /// Bytes of a row, a multiple of 64.
+    let rowLength: Int
+
+    func row(_ index: Int) -> UnsafeMutablePointer<UInt8> {
+        unsafe start + index * rowLength
+    }
+
+    func zero(_ rows: Range<Int>) {
+        unsafe row(rows.lowerBound).update(repeating: 0, count: rows.count * rowLength)
+    }
+}
+
+/// Transforms on up to `size` points.
+struct AdditiveTransform: Sendable {
+    let size: Int
+    /// The multiplier of an odd number `o` is number `o / 2`; that of 1 is zero and never asked for.
+    private let multipliers: Multipliers
+
+    /// - Precondition: `size` is a power of two, at most 65,536.
+    init(size: Int) {
+        precondition(size > 0 && size & (size - 1) == 0 && size <= 65_536)
+        self.size = size
+        let field = GaloisField.shared
+        let odd = stride(from: 1, to: max(size, 2), by: 2)
+        multipliers = Multipliers(
+            logarithms: odd.map { $0 == 1 ? 0 : Int(field.logarithms[$0 - 1]) }
+        )
+    }
+
+    /// The multiplier of a butterfly whose second half starts at `point`; nil when it is zero.
+    private func multiplier(at point: Int) -> UnsafePointer<UInt8>? {
+        let odd = point >> point.trailingZeroBitCount
+        return odd == 1 ? nil : unsafe multipliers.table(odd / 2)
+    }
+
+    /// Turns coefficients into values.
+    ///
+    /// Only the rows below `needed` come out right.
+    func forward(
+        _ rows: WorkRows,
+        first: Int,
+        count: Int,
+        delta: Int,
+        needed: Int
+    ) {
+        var half = count / 2
+        while half > 0 {
+            let length = unsafe half * rows.rowLength
+            for start in stride(from: 0, to: min(needed, count), by: 2 * half) {
+                let table = unsafe multiplier(at: start + half + delta)
+                unsafe walrus_gf_fft(
+                    rows.row(first + start),
+                    rows.row(first + start + half),
+                    length,
+                    table
+                )
+            }
+            half /= 2
+        }
+    }
+
+    /// Turns values into coefficients.
+    ///
+    /// The rows from `nonzero` on are zero.
+    func inverse(
+        _ rows: WorkRows,
+        first: Int,
+        count: Int,
+        delta: Int,
+        nonzero: Int
+    ) {
+        var half = 1
+        while half < count {
+            let length = unsafe half * rows.rowLength
+            for start in stride(from: 0, to: min(nonzero, count), by: 2 * half) {
+                let table = unsafe multiplier(at: start + half + delta)
+                unsafe walrus_gf_ifft(
+                    rows.row(first + start),
+                    rows.row(first + start + half),
+                    length,
+                    table
+                )
+            }
+            half *= 2
+        }
+    }
+
+    /// The formal derivative of polynomials given by `count` coefficients.
+    func differentiate(_ rows: WorkRows, count: Int) {
+        for index in stride(from: 1, to: count, by: 1) {
+            let width = 1 << index.trailingZeroBitCount
+            unsafe walrus_gf_add(
+                rows.row(index - width),
+                rows.row(index),
+                width * rows.rowLength
+            )
+        }
+    }
+}

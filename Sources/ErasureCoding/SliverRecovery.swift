@@ -1,0 +1,180 @@
+package import BlobModel
+
+// A lost sliver is computed again from the symbols in which slivers of the other axis cross it. Each
+// comes with a proof that it is in its source sliver. When proven symbols give a sliver other than
+// the metadata's, the blob was encoded wrongly, and the symbols themselves prove it to anyone.
+
+/// Why a recovery symbol is not one for the target.
+package enum RecoverySymbolError: Error, Equatable, Sendable {
+    case sourceIndexTooLarge(SliverIndex)
+    case wrongSymbolSize(Int, expected: Int)
+    /// It is for another sliver than was asked for.
+    case wrongTarget(SliverAxis, SliverIndex)
+    /// The proof does not lead to the root of the source sliver.
+    case invalidProof(source: SliverIndex)
+}
+
+/// Why a sliver could not be recovered.
+package enum SliverRecoveryError: Error, Equatable, Sendable {
+    case targetIndexTooLarge(SliverIndex)
+    /// Too few distinct symbols that verify.
+    case notEnoughSymbols(Int, needed: Int)
+    /// The blob is inconsistent, and this is the proof.
+    case inconsistent(InconsistencyProof)
+}
+
+/// Why an inconsistency proof proves nothing.
+package enum InconsistencyProofError: Error, Equatable, Sendable {
+    case targetIndexTooLarge(SliverIndex)
+    case incorrectSymbolCount(Int, expected: Int)
+    case invalidRecoverySymbol(RecoverySymbolError)
+    /// Symbols occur twice, so that they give no sliver.
+    case recoveryFailure
+    /// The symbols give the very sliver that the metadata describes.
+    case sliverNotInconsistent
+}
+
+/// Recovers slivers of one blob from symbols of others, and judges proofs that it is inconsistent.
+package struct SliverRecovery: Sendable {
+    package let metadata: VerifiedBlobMetadata
+    private let codec: RedStuffCodec
+
+    private var parameters: EncodingParameters { codec.parameters }
+
+    /// - Precondition: Codec and metadata are of the same committee.
+    package init(_ codec: RedStuffCodec, _ metadata: VerifiedBlobMetadata) {
+        precondition(codec.parameters == metadata.parameters)
+        self.codec = codec
+        self.metadata = metadata
+    }
+
+    /// Checks that a symbol is where its source sliver crosses the target.
+    package func verify(
+        _ symbol: RecoverySymbol,
+        axis: SliverAxis,
+        target: SliverIndex
+    ) throws(RecoverySymbolError) {
+        let source = symbol.symbol.index
+        guard parameters.contains(source) else { throw .sourceIndexTooLarge(source) }
+        guard symbol.symbol.bytes.count == metadata.symbolSize else {
+            throw .wrongSymbolSize(symbol.symbol.bytes.count, expected: metadata.symbolSize)
+        }
+        guard
+            symbol.proof.verifies(
+                root: metadata.hash(of: source, axis.orthogonal),
+                leafCount: parameters.shardCount,
+                leaf: symbol.symbol.bytes,
+                index: target.value
+            )
+        else { throw .invalidProof(source: source) }
+    }
+
+    /// Checks that a symbol is for the target that was asked for, and verifies.
+    package func verify(
+        _ symbol: GeneralRecoverySymbol,
+        axis: SliverAxis,
+        target: SliverIndex
+    ) throws(RecoverySymbolError) -> RecoverySymbol {
+        guard symbol.targetAxis == axis, symbol.targetIndex == target else {
+            throw .wrongTarget(symbol.targetAxis, symbol.targetIndex)
+        }
+        try verify(symbol.recoverySymbol, axis: axis, target: target)
+        return symbol.recoverySymbol
+    }
+
+    /// The sliver `target`, from symbols of which those that do not verify are left out.
+    package func recover(
+        _ axis: SliverAxis,
+        _ target: SliverIndex,
+        from symbols: [RecoverySymbol]
+    ) throws(SliverRecoveryError) -> VerifiedSliver {
+        guard parameters.contains(target) else { throw .targetIndexTooLarge(target) }
+        let needed = parameters.recoverySymbolsNeeded(for: axis)
+        var chosen: [RecoverySymbol] = []
+        var sources: Set<SliverIndex> = []
+        for symbol in symbols where chosen.count < needed {
+            do {
+                try verify(symbol, axis: axis, target: target)
+            } catch {
+                continue
+            }
+            if sources.insert(symbol.symbol.index).inserted { chosen.append(symbol) }
+        }
+        guard chosen.count == needed else {
+            throw .notEnoughSymbols(chosen.count, needed: needed)
+        }
+        let sliver = decode(axis, target, chosen.map(\.symbol))
+        do {
+            return try SliverVerifier(codec, metadata).verify(sliver)
+        } catch {
+            // Its shape is right by construction, so only the root can differ.
+            throw .inconsistent(
+                InconsistencyProof(targetAxis: axis, targetIndex: target, symbols: chosen)
+            )
+        }
+    }
+
+    /// Checks that `proof` shows that the blob is inconsistent.
+    package func verify(_ proof: InconsistencyProof) throws(InconsistencyProofError) {
+        let (axis, target) = (proof.targetAxis, proof.targetIndex)
+        guard parameters.contains(target) else { throw .targetIndexTooLarge(target) }
+        let needed = parameters.recoverySymbolsNeeded(for: axis)
+        guard proof.symbols.count == needed else {
+            throw .incorrectSymbolCount(proof.symbols.count, expected: needed)
+        }
+        for symbol in proof.symbols {
+            do {
+                try verify(symbol, axis: axis, target: target)
+            } catch {
+                throw .invalidRecoverySymbol(error)
+            }
+        }
+        guard Set(proof.symbols.map(\.symbol.index)).count == needed else {
+            throw .recoveryFailure
+        }
+        let sliver = decode(axis, target, proof.symbols.map(\.symbol))
+        guard SliverExpansion(codec, sliver).tree.root != metadata.hash(of: target, axis) else {
+            throw .sliverNotInconsistent
+        }
+    }
+
+    /// The sliver through these symbols, distinct and just enough.
+    private func decode(
+        _ axis: SliverAxis,
+        _ target: SliverIndex,
+        _ symbols: [DecodingSymbol]
+    ) -> Sliver {
+        let size = metadata.symbolSize
+        let own = parameters.symbolCount(of: axis)
+        let given = symbols.map(\.index.value)
+        let present = Set(given)
+        let missing = (0..<own).filter { !present.contains($0) }
+        let input = AlignedBuffer(count: symbols.count * size)
+        let output = AlignedBuffer(count: own * size)
+        for (place, symbol) in symbols.enumerated() {
+            input.write(symbol.bytes, at: place * size)
+            if symbol.index.value < own {
+                output.write(symbol.bytes, at: symbol.index.value * size)
+            }
+        }
+        if !missing.isEmpty {
+            let plan = codec.code(expanding: axis).decodePlan(given: given, wanted: missing)
+            unsafe plan.apply(
+                inputs: symbols.indices.map { place in
+                    unsafe SymbolSource(start: input.start + place * size, stride: size)
+                },
+                outputs: missing.map { index in
+                    unsafe SymbolTarget(start: output.start + index * size, stride: size)
+                },
+                size: size,
+                count: 1
+            )
+        }
+        return Sliver(
+            axis: axis,
+            index: target,
+            symbolSize: UInt16(size),
+            bytes: output.bytes(at: 0, count: output.count)
+        )
+    }
+}

@@ -1,0 +1,114 @@
+/// Threads on which blocking calls may be made by those who await.
+///
+/// Swift's own threads are as many as there are cores, so a call that blocks one of them may stop
+/// everything. Here at most `threads` calls run at a time; more wait in the order in which they
+/// came. A caller is suspended while its call waits, so the queue is as bounded as the callers are.
+///
+/// With no threads, calls run at once on the caller's own: for simulations.
+package final class BlockingPool: Sendable {
+    private struct State {
+        var jobs: [@Sendable () -> Void] = []
+        var next = 0
+        var idle = 0
+        var started = 0
+        var isStopping = false
+
+        mutating func takeJob() -> (@Sendable () -> Void)? {
+            guard next < jobs.count else { return nil }
+            defer {
+                next += 1
+                if next == jobs.count {
+                    jobs.removeAll(keepingCapacity: true)
+                    next = 0
+                } else if next >= 1024 {
+                    jobs.removeFirst(next)
+                    next = 0
+                }
+            }
+            return jobs[next]
+        }
+    }
+
+    /// Guards the queue; jobs run outside.
+    private let monitor = Monitor(State())
+    private let threads: Int
+    private let name: String
+
+    package init(threads: Int, name: String = "blocking") {
+        precondition(threads >= 0 && threads <= 1024)
+        self.threads = threads
+        self.name = name
+    }
+
+    deinit {
+        monitor.withLock { $0.isStopping = true }
+        monitor.wakeAll()
+    }
+
+    /// Runs `body` on one of the threads.
+    ///
+    /// It runs also when the task is cancelled: what a half-made call leaves behind is worse.
+    package func run<Result: Sendable, Failure: Error>(
+        _ body: @escaping @Sendable () throws(Failure) -> Result
+    ) async throws(Failure) -> Result {
+        guard threads > 0 else { return try body() }
+        let outcome = await withCheckedContinuation {
+            (continuation: CheckedContinuation<Swift.Result<Result, Failure>, Never>) in
+            submit {
+                let outcome: Swift.Result<Result, Failure>
+                do throws(Failure) {
+                    outcome = .success(try body())
+                } catch {
+                    outcome = .failure(error)
+                }
+                continuation.resume(returning: outcome)
+            }
+        }
+        return try outcome.get()
+    }
+
+    /// Has `job` run on one of the threads, some time.
+    ///
+    /// - Precondition: The caller bounds how many it submits.
+    package func submit(_ job: @escaping @Sendable () -> Void) {
+        guard threads > 0 else { return job() }
+        let starts = monitor.withLock { state -> Bool in
+            state.jobs.append(job)
+            guard state.idle < state.jobs.count - state.next, state.started < threads else {
+                return false
+            }
+            state.started += 1
+            return true
+        }
+        if starts {
+            // Threads hold the monitor, not the pool, so that the pool can end.
+            let monitor = monitor
+            SystemThread(name: name) { Self.work(monitor) }.detach()
+        } else {
+            monitor.wakeOne()
+        }
+    }
+
+    /// What each thread does until the pool is let go of and the queue is empty.
+    private static func work(_ monitor: Monitor<State>) {
+        while true {
+            monitor.withLock { $0.idle += 1 }
+            let next = monitor.waitUntil { state -> Work? in
+                if let job = state.takeJob() {
+                    state.idle -= 1
+                    return .job(job)
+                }
+                return state.isStopping ? .stop : nil
+            }
+            switch next {
+            case .job(let job): job()
+            case .stop: return
+            }
+        }
+    }
+
+    private enum Work {
+        case job(@Sendable () -> Void)
+        case stop
+    }
+}

@@ -1,0 +1,55 @@
+internal import Glibc
+
+/// What goes wrong on an ``InMemoryFileSystem``.
+package struct DiskFaults: Sendable {
+    /// Bytes that all files may have together; beyond, ENOSPC.
+    package var capacity: Int?
+    /// After so many more changing calls, all calls fail: the power is off.
+    package var stepsUntilPowerCut: Int?
+    /// So many syncs work before one fails.
+    package var syncsUntilFailure: Int?
+    /// So many reads work before one fails with EIO.
+    package var readsUntilFailure: Int?
+
+    package init() {}
+
+    private static func isDue(_ counter: inout Int?) -> Bool {
+        guard let left = counter else { return false }
+        counter = left > 0 ? left - 1 : nil
+        return left == 0
+    }
+
+    mutating func takeSyncFailure() -> Bool { Self.isDue(&syncsUntilFailure) }
+    mutating func takeReadFailure() -> Bool { Self.isDue(&readsUntilFailure) }
+}
+
+extension InMemoryFileSystem.State {
+    /// Counts a call that changes something.
+    ///
+    /// - Throws: EIO from the power cut on.
+    mutating func beginStep(_ operation: String, _ path: String) throws(SystemError) {
+        steps += 1
+        guard let left = faults.stepsUntilPowerCut else { return }
+        guard left > 0 else { throw SystemError(operation: operation, code: EIO, path: path) }
+        faults.stepsUntilPowerCut = left - 1
+    }
+
+    func requireDirectory(
+        _ name: String,
+        _ operation: String,
+        _ path: String
+    ) throws(SystemError) {
+        switch now.entries[name] {
+        case .directory?: return
+        case .file?: throw SystemError(operation: operation, code: ENOTDIR, path: path)
+        case nil: throw SystemError(operation: operation, code: ENOENT, path: path)
+        }
+    }
+
+    var usedBytes: Int {
+        now.entries.values.reduce(0) { sum, entry in
+            guard case .file(let node) = entry else { return sum }
+            return sum + (nodes[node]?.now.count ?? 0)
+        }
+    }
+}

@@ -1,0 +1,250 @@
+internal import HTTPTypes
+internal import HummingbirdCore
+internal import Logging
+internal import NIOCore
+
+/// Turns the web server's requests into ours, and our responses into its.
+struct Responder: Sendable {
+    let router: Router
+    let limits: ServerLimits
+    let logger: Logger
+
+    func respond(
+        to request: HummingbirdCore.Request,
+        writer: consuming ResponseWriter,
+        channel: any Channel
+    ) async throws {
+        let peer = Self.describe(channel.remoteAddress)
+        let progress = BodyProgress()
+        let announced = Self.announcedBody(of: request)
+        var response: ServerResponse
+        do {
+            let (route, ours) = try accept(
+                request,
+                announced: announced,
+                progress: progress,
+                peer: peer,
+                channel: channel
+            )
+            response = try await route.handler(ours)
+        } catch {
+            response = Self.refusal(for: error, request: request, peer: peer, logger: logger)
+        }
+        response.headers["access-control-allow-origin"] = "*"
+        let leavesBody = announced.leavesMore(than: limits.drainedBodyMax) && !progress.isFinished
+        if leavesBody { response.headers["connection"] = "close" }
+        let deadline = BodyDeadline(channel: channel, limits: limits)
+        defer { deadline.cancel() }
+        try await Self.write(
+            response,
+            isHead: request.method == .head,
+            to: writer,
+            deadline: deadline
+        )
+        if leavesBody {
+            // What is left of the body is read away for a moment, or else the peer's machine
+            // would drop our answer together with the connection.
+            channel.eventLoop.scheduleTask(in: TimeAmount(limits.linger)) {
+                channel.close(promise: nil)
+            }
+        }
+    }
+
+    private func accept(
+        _ request: HummingbirdCore.Request,
+        announced: AnnouncedBody,
+        progress: BodyProgress,
+        peer: String,
+        channel: any Channel
+    ) throws -> (Route, ServerRequest) {
+        let target = request.head.path ?? ""
+        let parts = target.split(
+            separator: "?",
+            maxSplits: 1,
+            omittingEmptySubsequences: false
+        )
+        let path = String(parts.first ?? "")
+        guard let method = HTTPMethod(rawValue: request.method.rawValue) else {
+            throw Self.wrongMethod(request.method.rawValue, path: path)
+        }
+        guard let query = QueryString(parsing: parts.count == 2 ? String(parts[1]) : "") else {
+            throw APIError(
+                .invalidArgument,
+                reason: "MALFORMED_REQUEST",
+                message: "The query of the request is malformed."
+            )
+        }
+        let length: Int?
+        switch announced {
+        case .none:
+            progress.finish()
+            length = 0
+        case .length(let announced): length = announced
+        case .chunked: length = nil
+        case .malformed:
+            throw APIError(
+                .invalidArgument,
+                reason: "MALFORMED_REQUEST",
+                message: "The content length is not a number."
+            )
+        }
+        switch router.match(method, path: path) {
+        case .route(let route, let parameters):
+            var headers = HTTPHeaders()
+            for field in request.headers { headers.add(field.name.rawName, field.value) }
+            return (
+                route,
+                ServerRequest(
+                    method: method,
+                    path: path,
+                    parameters: parameters,
+                    query: query,
+                    headers: headers,
+                    peer: peer,
+                    body: RequestBody(
+                        announcedLength: length,
+                        stream: request.body,
+                        channel: channel,
+                        limits: limits,
+                        progress: progress
+                    )
+                )
+            )
+        case .wrongMethod: throw Self.wrongMethod(method.rawValue, path: path)
+        case .unknownPath:
+            throw APIError(
+                .notFound,
+                reason: "UNKNOWN_ROUTE",
+                message: "There is nothing at \(path)."
+            )
+        }
+    }
+
+    private static func describe(_ address: SocketAddress?) -> String {
+        guard let address, let host = address.ipAddress, let port = address.port else {
+            return "local"
+        }
+        return "\(host):\(port)"
+    }
+
+    private static func wrongMethod(_ method: String, path: String) -> APIError {
+        APIError(
+            .invalidArgument,
+            reason: "METHOD_NOT_ALLOWED",
+            message: "\(path) does not take \(method).",
+            code: 405
+        )
+    }
+
+    /// The answer for what a handler threw; what is not a refusal is our fault, and logged.
+    private static func refusal(
+        for error: any Error,
+        request: HummingbirdCore.Request,
+        peer: String,
+        logger: Logger
+    ) -> ServerResponse {
+        let refusal: APIError
+        switch error {
+        case let error as APIError: refusal = error
+        case TransportError.tooLarge(let limit):
+            refusal = APIError(
+                .sizeExceeded,
+                reason: "BODY_TOO_LARGE",
+                message: "The body may have \(limit) bytes.",
+                code: 413
+            )
+        case TransportError.malformed(let why):
+            refusal = APIError(
+                .invalidArgument,
+                reason: "MALFORMED_REQUEST",
+                message: why
+            )
+        default:
+            logger.error(
+                "A request failed.",
+                metadata: [
+                    "peer": "\(peer)", "path": "\(request.uri.path)", "error": "\(error)",
+                ]
+            )
+            refusal = APIError(
+                .internalError,
+                reason: "INTERNAL",
+                message: "The request failed on our side."
+            )
+        }
+        if refusal.code < 500 {
+            logger.debug(
+                "Refused.",
+                metadata: [
+                    "peer": "\(peer)", "path": "\(request.uri.path)",
+                    "reason": "\(refusal.reason)",
+                ]
+            )
+        }
+        return .failure(refusal)
+    }
+
+    private static func write(
+        _ response: ServerResponse,
+        isHead: Bool,
+        to writer: consuming ResponseWriter,
+        deadline: BodyDeadline
+    ) async throws {
+        var fields = HTTPFields()
+        for field in response.headers.fields {
+            guard let name = HTTPField.Name(field.name) else { continue }
+            fields.append(HTTPField(name: name, value: field.value))
+        }
+        switch response.body {
+        case .bytes(let bytes): fields[.contentLength] = String(bytes.count)
+        case .stream(let length, _): fields[.contentLength] = length.map { String($0) }
+        }
+        let head = HTTPResponse(status: .init(code: response.code), headerFields: fields)
+        guard !isHead else { return try await writer.writeResponse(head) }
+        switch response.body {
+        case .bytes(let bytes):
+            deadline.extend(by: bytes.count)
+            try await writer.write(
+                response: head,
+                body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+            )
+        case .stream(let length, let produce):
+            var body: any ResponseBodyWriter = try await writer.writeHead(head)
+            var count = 0
+            try await produce(
+                BodyWriter { bytes in
+                    count += bytes.count
+                    deadline.extend(by: bytes.count)
+                    try await body.write(ByteBuffer(bytes: bytes))
+                }
+            )
+            // Throwing closes the connection, which tells the peer that the body is not whole.
+            if let length, count != length {
+                throw TransportError.malformed("A response has \(count) of \(length) bytes.")
+            }
+            try await body.finish(nil)
+        }
+    }
+
+    enum AnnouncedBody {
+        case none
+        case length(Int)
+        case chunked
+        case malformed
+
+        func leavesMore(than limit: Int) -> Bool {
+            switch self {
+            case .none: false
+            case .length(let length): length > limit
+            case .chunked, .malformed: true
+            }
+        }
+    }
+
+    private static func announcedBody(of request: HummingbirdCore.Request) -> AnnouncedBody {
+        if request.headers[.transferEncoding] != nil { return .chunked }
+        guard let text = request.headers[.contentLength] else { return .none }
+        guard let length = Int(text), length >= 0 else { return .malformed }
+        return length == 0 ? .none : .length(length)
+    }
+}
