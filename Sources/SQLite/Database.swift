@@ -1,0 +1,36 @@
+internal import CSQLite
+
+/// SQLite's own object, closed when the connection and the last of its statements are gone.
+@safe final class Database {
+    let handle: OpaquePointer
+
+    init(_ path: String, _ access: Int32) throws(SQLiteError) {
+        var opened: OpaquePointer?
+        // One owner at a time, so SQLite's own mutexes are not needed.
+        let flags = access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+        let code = unsafe sqlite3_open_v2(path, &opened, flags, nil)
+        guard code == SQLITE_OK, let handle = unsafe opened else {
+            let message = unsafe opened.flatMap { unsafe sqlite3_errmsg($0) }
+                .map { unsafe String(cString: $0) }
+            unsafe sqlite3_close_v2(opened)
+            throw SQLiteError(
+                extendedCode: code,
+                message: message ?? "out of memory",
+                statement: "open \(path)"
+            )
+        }
+        unsafe self.handle = handle
+    }
+
+    deinit { unsafe sqlite3_close_v2(handle) }
+
+    /// What SQLite says about the call that just failed.
+    func failure(_ code: Int32, _ statement: String) -> SQLiteError {
+        let message = unsafe sqlite3_errmsg(handle).map { unsafe String(cString: $0) }
+        return SQLiteError(
+            extendedCode: code,
+            message: message ?? "unknown error",
+            statement: statement
+        )
+    }
+}
