@@ -160,6 +160,7 @@ let targets: [Target] = [
         path: "Tests/SimulationSpike",
         swiftSettings: strict
     ),
+    tests("CommandTests", ["SystemIO", "walrus"]),
     tests("SimulationTests", ["Simulation", "simulation-spike"]),
     tests("MountTests", ["SystemIO", "walrusfs", "walrus"]),
 ]
