@@ -116,3 +116,10 @@ int walrus_random(void *bytes, size_t length) {
     }
     return 0;
 }
+
+size_t walrus_find_word(const void *bytes, size_t length, size_t stride, uint32_t word) {
+    const uint8_t *at = bytes;
+    for (size_t offset = 0; offset + sizeof word <= length; offset += stride)
+        if (memcmp(at + offset, &word, sizeof word) == 0) return offset;
+    return length;
+}

@@ -14,6 +14,9 @@ uint32_t walrus_crc32c(uint32_t checksum, const void *bytes, size_t length);
 /// The same by tables: what machines without SSE 4.2 use, and the other's reference.
 uint32_t walrus_crc32c_portable(uint32_t checksum, const void *bytes, size_t length);
 
+/// Finds a word at an offset that is a multiple of `stride`; returns `length` if it is not there.
+size_t walrus_find_word(const void *bytes, size_t length, size_t stride, uint32_t word);
+
 /// Keeps large buffers in the heap instead of mapping and faulting them anew each time.
 void walrus_tune_malloc(void);
 
