@@ -1,0 +1,246 @@
+package import BlobModel
+internal import Codec
+package import Transport
+
+/// A storage node elsewhere, spoken to over HTTP (`Docs/Formats/node-api.md`).
+///
+/// Nothing that it returns is verified, and all of it is bounded by what the committee's
+/// parameters allow.
+package final class HTTPStorageNode: StorageNodeConnection {
+    let client: HTTPClient
+    private let parameters: EncodingParameters
+
+    /// Speaks to the node with this network key, as the ledger records it.
+    ///
+    /// The key is not looked at on a Unix socket, which the file system guards.
+    package init(
+        endpoint: Endpoint,
+        key: PublicKey,
+        parameters: EncodingParameters,
+        limits: ClientLimits = ClientLimits()
+    ) {
+        let authentication: PeerAuthentication =
+            if case .unix = endpoint { .plain } else { .pinned(key) }
+        client = HTTPClient(endpoint: endpoint, authentication: authentication, limits: limits)
+        self.parameters = parameters
+    }
+
+    /// Reads the address of a committee's record, `https://host:port`; nil when it is not one.
+    package static func endpoint(ofAddress address: String) -> Endpoint? {
+        guard address.hasPrefix("https://") else { return nil }
+        return Endpoint(text: String(address.dropFirst("https://".count)))
+    }
+
+    // MARK: Metadata
+
+    private var metadataLengthMax: Int { 45 + 66 * parameters.shardCount }
+
+    package func metadata(of blob: BlobID) async throws(NodeError) -> [UInt8] {
+        try await get(["v1", "blobs", blob.description, "metadata"], limit: metadataLengthMax)
+    }
+
+    package func store(
+        _ metadata: VerifiedBlobMetadata,
+        height: UInt64?
+    ) async throws(NodeError) -> StoreOutcome {
+        try await put(
+            ["v1", "blobs", metadata.blobID.description, "metadata"],
+            metadata.metadata.bcsBytes,
+            height: height
+        )
+    }
+
+    package func metadataStatus(of blob: BlobID) async throws(NodeError) -> StoredStatus {
+        try await storedStatus(["v1", "blobs", blob.description, "metadata", "status"])
+    }
+
+    // MARK: Slivers
+
+    private func path(_ name: SliverName, _ more: String...) -> [String] {
+        [
+            "v1", "blobs", name.blob.description, "slivers", name.pair.description,
+            name.axis.name,
+        ] + more
+    }
+
+    package func sliver(_ name: SliverName) async throws(NodeError) -> FetchedSliver {
+        let symbols = parameters.sliverLength(
+            name.axis,
+            symbolSize: EncodingParameters.symbolSizeMax
+        )
+        return .bytes(try await get(path(name), limit: symbols + 9))
+    }
+
+    package func sliverBytes(
+        _ name: SliverName,
+        range: Range<Int>
+    ) async throws(NodeError) -> [UInt8] {
+        let query = QueryString([
+            .init("start", String(range.lowerBound)), .init("length", String(range.count)),
+        ])
+        let bytes = try await get(path(name), query: query, limit: range.count)
+        guard bytes.count == range.count else {
+            throw .malformed("\(bytes.count) bytes where \(range.count) were asked for.")
+        }
+        return bytes
+    }
+
+    package func store(
+        _ sliver: VerifiedSliver,
+        as name: SliverName,
+        height: UInt64?
+    ) async throws(NodeError) -> StoreOutcome {
+        try await put(path(name), sliver.sliver.dataBytes, height: height)
+    }
+
+    package func sliverStatus(_ name: SliverName) async throws(NodeError) -> StoredStatus {
+        try await storedStatus(path(name, "status"))
+    }
+
+    // MARK: Confirmations and the rest
+
+    package func confirmation(
+        of blob: BlobID,
+        persistence: BlobPersistence,
+        height: UInt64?
+    ) async throws(NodeError) -> SignedMessage {
+        var path = ["v1", "blobs", blob.description, "confirmation"]
+        switch persistence {
+        case .permanent: path.append("permanent")
+        case .deletable(let object): path += ["deletable", object.description]
+        }
+        let json: WireConfirmation = try await getJSON(path, height: height)
+        guard let message = json.message else {
+            throw .malformed("The confirmation is not in base64.")
+        }
+        return message
+    }
+
+    package func status(of blob: BlobID) async throws(NodeError) -> NodeBlobStatus {
+        let json: WireBlobStatus = try await getJSON(["v1", "blobs", blob.description, "status"])
+        return json.status
+    }
+
+    package func health() async throws(NodeError) -> NodeHealth {
+        let json: WireHealth = try await getJSON(["v1", "health"])
+        guard let health = json.health else { throw .malformed("The health makes no sense.") }
+        return health
+    }
+
+    package func blocks(
+        from height: UInt64,
+        limit: Int
+    ) async throws(NodeError) -> [[UInt8]] {
+        let count = min(max(limit, 1), NodeWire.blocksMax)
+        let query = QueryString([
+            .init("from", String(height)), .init("limit", String(count)),
+        ])
+        let bytes = try await get(
+            ["v1", "ledger", "blocks"],
+            query: query,
+            limit: NodeWire.blocksAnswerMax
+        )
+        do {
+            var reader = ByteReader(bytes)
+            var blocks: [[UInt8]] = []
+            for _ in 0..<(try reader.readLength(limit: count)) {
+                blocks.append(try reader.readBytes())
+            }
+            try reader.finish()
+            return blocks
+        } catch {
+            throw .malformed("The blocks are not in BCS: \(error).")
+        }
+    }
+
+    // MARK: Requests
+
+    private func headers(_ height: UInt64?) -> HTTPHeaders {
+        var headers = HTTPHeaders()
+        headers[NodeWire.heightHeader] = height.map { String($0) }
+        return headers
+    }
+
+    private func get(
+        _ path: [String],
+        query: QueryString = QueryString(),
+        height: UInt64? = nil,
+        limit: Int
+    ) async throws(NodeError) -> [UInt8] {
+        let request = ClientRequest(.get, path, query: query, headers: headers(height))
+        return try await send(request, limit: limit).body
+    }
+
+    private func getJSON<Value: Decodable>(
+        _ path: [String],
+        height: UInt64? = nil
+    ) async throws(NodeError) -> Value {
+        let bytes = try await get(path, height: height, limit: NodeWire.jsonMax)
+        do {
+            return try JSON.decode(SuccessEnvelope<Value>.self, from: bytes).data
+        } catch {
+            throw .malformed("\(error)")
+        }
+    }
+
+    private func storedStatus(_ path: [String]) async throws(NodeError) -> StoredStatus {
+        let text: String = try await getJSON(path)
+        guard let status = StoredStatus(rawValue: text) else {
+            throw .malformed("\(text.prefix(100)) is no status.")
+        }
+        return status
+    }
+
+    private func put(
+        _ path: [String],
+        _ body: [UInt8],
+        height: UInt64?
+    ) async throws(NodeError) -> StoreOutcome {
+        let request = ClientRequest(.put, path, headers: headers(height), body: body)
+        return try await send(request, limit: NodeWire.jsonMax).code == 201
+            ? .stored : .alreadyStored
+    }
+
+    private func send(
+        _ request: ClientRequest,
+        limit: Int
+    ) async throws(NodeError) -> ClientResponse {
+        let response: ClientResponse
+        do {
+            // A refusal may be longer than what was asked for.
+            response = try await client.send(
+                request,
+                responseLimit: max(limit, NodeWire.refusalMax)
+            )
+        } catch {
+            throw NodeError(error, from: client.endpoint)
+        }
+        guard response.isSuccess else { throw NodeError(refusal: response) }
+        guard response.body.count <= limit else {
+            throw .malformed("The answer is longer than \(limit) bytes.")
+        }
+        return response
+    }
+}
+
+extension NodeError {
+    init(_ error: TransportError, from endpoint: Endpoint) {
+        switch error {
+        case .unreachable, .interrupted, .timeout, .tls, .cannotListen:
+            self = .unreachable("\(endpoint): \(error)")
+        case .wrongKey, .tooLarge, .malformed: self = .malformed("\(endpoint): \(error)")
+        case .cancelled: self = .cancelled
+        }
+    }
+
+    init(refusal response: ClientResponse) {
+        let error = APIError(code: response.code, body: response.body)
+        if let refusal = NodeRefusal(rawValue: error.reason) {
+            self = .refused(refusal, error.message)
+        } else if response.code == 429 || response.code >= 500 {
+            self = .unreachable(error.description)
+        } else {
+            self = .malformed(error.description)
+        }
+    }
+}

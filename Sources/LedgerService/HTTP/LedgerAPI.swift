@@ -1,0 +1,144 @@
+internal import BlobModel
+internal import Codec
+package import Ledger
+package import Transport
+
+/// The routes of a ledger (`Docs/Formats/ledger-api.md`), over any way to it.
+package struct LedgerAPI: Sendable {
+    private let ledger: any LedgerConnection
+
+    package init(_ ledger: any LedgerConnection) { self.ledger = ledger }
+
+    package var routes: [Route] {
+        [
+            Route(.get, "/v1/genesis", handler: handle(genesis)),
+            Route(.get, "/v1/ledger/head", handler: handle(head)),
+            Route(.get, "/v1/ledger/blocks", handler: handle(blocks)),
+            Route(.post, "/v1/transactions", handler: handle(submit)),
+            Route(.post, "/v1/ledger/query", handler: handle(query)),
+            Route(.get, "/v1/health", handler: handle(health)),
+            Route(.get, "/v1/version") { _ in try .success(WireVersion(role: "ledger")) },
+        ]
+    }
+
+    private func handle(
+        _ handler: @escaping @Sendable (ServerRequest) async throws -> ServerResponse
+    ) -> Route.Handler {
+        { request in
+            do {
+                return try await handler(request)
+            } catch let error as LedgerError {
+                throw APIError(error)
+            } catch let error as CodecError {
+                throw Self.malformed("The body is not what belongs here: \(error).")
+            }
+        }
+    }
+
+    private static func malformed(_ message: String) -> APIError {
+        APIError(.invalidArgument, reason: "MALFORMED_REQUEST", message: message)
+    }
+
+    @Sendable private func genesis(_ request: ServerRequest) async throws -> ServerResponse {
+        .binary(try await ledger.genesis().bcsBytes)
+    }
+
+    @Sendable private func head(_ request: ServerRequest) async throws -> ServerResponse {
+        var writer = ByteWriter()
+        writer.write(optional: try await ledger.head())
+        return .binary(writer.bytes)
+    }
+
+    @Sendable private func blocks(_ request: ServerRequest) async throws -> ServerResponse {
+        let from = try number(request, "from", orElse: nil)
+        let limit = try number(request, "limit", orElse: 64)
+        let wait = try number(request, "wait", orElse: 0)
+        guard from >= 1 else { throw Self.malformed("Blocks count from 1.") }
+        guard (1...UInt64(LedgerWire.blocksMax)).contains(limit) else {
+            throw Self.malformed("The limit may be 1 to \(LedgerWire.blocksMax).")
+        }
+        let blocks = try await ledger.blocks(
+            from: from,
+            limit: Int(limit),
+            waitMilliseconds: min(wait, LedgerWire.waitMillisecondsMax)
+        )
+        var items: [[UInt8]] = []
+        var size = 0
+        for block in blocks {
+            guard items.isEmpty || size < LedgerWire.blockBytesMax else { break }
+            let bytes = block.bcsBytes
+            size += bytes.count
+            items.append(bytes)
+        }
+        var writer = ByteWriter(reserving: size + 5 * items.count + 5)
+        writer.write(length: items.count)
+        for item in items { writer.write(bytes: item) }
+        return .binary(writer.bytes)
+    }
+
+    private func number(
+        _ request: ServerRequest,
+        _ name: String,
+        orElse fallback: UInt64?
+    ) throws -> UInt64 {
+        guard let text = request.query[name] else {
+            guard let fallback else { throw Self.malformed("\(name) is missing.") }
+            return fallback
+        }
+        guard let number = UInt64(text) else {
+            throw Self.malformed("\(name)=\(text) is no number.")
+        }
+        return number
+    }
+
+    @Sendable private func submit(_ request: ServerRequest) async throws -> ServerResponse {
+        let bytes = try await request.body.collect(upTo: Transaction.lengthMax)
+        let transaction = try SignedTransaction(bcsBytes: bytes)
+        return .binary(try await ledger.submit(transaction).bcsBytes)
+    }
+
+    @Sendable private func query(_ request: ServerRequest) async throws -> ServerResponse {
+        let bytes = try await request.body.collect(upTo: LedgerWire.queryMax)
+        let query = try LedgerQuery(bcsBytes: bytes)
+        return .binary(try await ledger.query(query).bcsBytes)
+    }
+
+    private struct Health: Encodable, Sendable {
+        let network: String
+        let incarnation: UInt32
+        let height: UInt64
+        let epoch: Epoch
+    }
+
+    @Sendable private func health(_ request: ServerRequest) async throws -> ServerResponse {
+        let info = try await ledger.info()
+        return try .success(
+            Health(
+                network: info.network.description,
+                incarnation: info.incarnation,
+                height: info.head.height,
+                epoch: info.epoch
+            )
+        )
+    }
+}
+
+extension APIError {
+    init(_ error: LedgerError) {
+        let (status, reason): (APIStatus, String) =
+            switch error {
+            case .rejected: (.failedPrecondition, "TRANSACTION_REJECTED")
+            case .executionFailed: (.failedPrecondition, "EXECUTION_FAILED")
+            case .behind: (.notFound, "BLOCK_NOT_FOUND")
+            case .notThisLedger: (.failedPrecondition, "WRONG_LEDGER")
+            case .unavailable, .cancelled: (.unavailable, "LEDGER_UNAVAILABLE")
+            case .outcomeUnknown: (.deadlineExceeded, "OUTCOME_UNKNOWN")
+            }
+        self.init(
+            status,
+            reason: reason,
+            message: "\(error)",
+            metadata: [LedgerWire.errorMember: Base64.encodeStandard(error.bcsBytes)]
+        )
+    }
+}

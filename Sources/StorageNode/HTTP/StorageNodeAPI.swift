@@ -1,0 +1,236 @@
+package import BlobModel
+internal import Codec
+package import Transport
+
+/// The routes of a storage node, with the reference's paths, bodies and reasons
+/// (`Docs/Formats/node-api.md`).
+///
+/// What comes from a socket is verified here, before the node sees it: a node takes verified
+/// slivers and metadata only. Whether something is wanted at all is decided before its body is
+/// read.
+package struct StorageNodeAPI: Sendable {
+    /// Compares a sliver with its blob's metadata; throws when it is another's, or nobody's.
+    package typealias Verification =
+        @Sendable (Sliver, VerifiedBlobMetadata) async throws -> VerifiedSliver
+
+    let node: any StorageNodeConnection
+    let parameters: EncodingParameters
+    let verify: Verification
+    private let cache = MetadataCache()
+
+    package init(
+        node: any StorageNodeConnection,
+        parameters: EncodingParameters,
+        verify: @escaping Verification
+    ) {
+        self.node = node
+        self.parameters = parameters
+        self.verify = verify
+    }
+
+    package var routes: [Route] {
+        let blob = "/v1/blobs/{blob}"
+        let sliver = blob + "/slivers/{pair}/{axis}"
+        return [
+            Route(.get, blob + "/metadata", handler: handle(getMetadata)),
+            Route(.put, blob + "/metadata", handler: handle(putMetadata)),
+            Route(.get, blob + "/metadata/status", handler: handle(metadataStatus)),
+            Route(.get, sliver, handler: handle(getSliver)),
+            Route(.put, sliver, handler: handle(putSliver)),
+            Route(.get, sliver + "/status", handler: handle(sliverStatus)),
+            Route(.get, blob + "/confirmation/permanent", handler: handle(confirmPermanent)),
+            Route(
+                .get,
+                blob + "/confirmation/deletable/{object}",
+                handler: handle(confirmDeletable)
+            ),
+            Route(.get, blob + "/status", handler: handle(blobStatus)),
+            Route(.get, "/v1/health", handler: handle(health)),
+            Route(.get, "/v1/ledger/blocks", handler: handle(blocks)),
+            Route(.get, "/v1/version") { _ in try .success(WireVersion(role: "node")) },
+        ]
+    }
+
+    /// A handler whose node errors become the API's refusals.
+    private func handle(
+        _ handler: @escaping @Sendable (ServerRequest) async throws -> ServerResponse
+    ) -> Route.Handler {
+        { request in
+            do {
+                return try await handler(request)
+            } catch let error as NodeError {
+                throw APIError(error, isStoring: request.method == .put)
+            }
+        }
+    }
+
+    // MARK: Metadata
+
+    @Sendable private func getMetadata(_ request: ServerRequest) async throws -> ServerResponse {
+        .binary(try await node.metadata(of: try request.blob()))
+    }
+
+    @Sendable private func putMetadata(_ request: ServerRequest) async throws -> ServerResponse {
+        let blob = try request.blob()
+        let height = try request.height()
+        if try await node.metadataStatus(of: blob) == .stored { return try .success("stored") }
+        try await admit(blob, height: height)
+        // Two bytes of tags, the length, a count of up to 3 bytes, and two nodes for each pair.
+        let limit = 13 + 66 * parameters.shardCount
+        let bytes = try await request.body(upTo: limit, orRefuse: .invalidMetadata)
+        let metadata = try Self.parseMetadata(bytes, of: blob, parameters)
+        let outcome = try await node.store(metadata, height: height)
+        cache.insert(metadata)
+        return try .outcome(outcome)
+    }
+
+    private static func parseMetadata(
+        _ bytes: [UInt8],
+        of blob: BlobID,
+        _ parameters: EncodingParameters
+    ) throws(NodeError) -> VerifiedBlobMetadata {
+        do {
+            return try BlobMetadata(bcsBytes: bytes).verify(as: blob, parameters)
+        } catch CodecError.unknownTag(let tag, of: "encoding type") {
+            throw .refused(.unsupportedEncodingType, "There is no encoding type \(tag) here.")
+        } catch {
+            throw .refused(.invalidMetadata, "The metadata is not that of \(blob): \(error).")
+        }
+    }
+
+    @Sendable private func metadataStatus(
+        _ request: ServerRequest
+    ) async throws -> ServerResponse {
+        try .success(try await node.metadataStatus(of: try request.blob()).rawValue)
+    }
+
+    /// Throws unless the ledger knows a live registration, or may know one at `height`.
+    private func admit(_ blob: BlobID, height: UInt64?) async throws(NodeError) {
+        switch try await node.status(of: blob) {
+        case .invalid:
+            throw .refused(.invalidBlob, "\(blob) was encoded inconsistently.")
+        case .nonexistent where height == nil:
+            throw .refused(.notRegistered, "No live registration of \(blob) is known here.")
+        case .nonexistent, .deletable, .permanent: break
+        }
+    }
+
+    // MARK: Slivers
+
+    @Sendable private func getSliver(_ request: ServerRequest) async throws -> ServerResponse {
+        let name = try request.sliver(parameters)
+        if request.query["start"] != nil || request.query["length"] != nil {
+            let start = try request.number("start", in: 0...Int(UInt32.max))
+            let length = try request.number("length", in: 1...Int(UInt32.max))
+            return .binary(try await node.sliverBytes(name, range: start..<start + length))
+        }
+        switch try await node.sliver(name) {
+        case .bytes(let bytes): return .binary(bytes)
+        case .verified(let sliver): return .binary(sliver.sliver.dataBytes)
+        }
+    }
+
+    @Sendable private func putSliver(_ request: ServerRequest) async throws -> ServerResponse {
+        let name = try request.sliver(parameters)
+        let height = try request.height()
+        if try await node.sliverStatus(name) == .stored { return try .success("stored") }
+        try await admit(name.blob, height: height)
+        let metadata = try await metadata(of: name.blob)
+        // The symbols, their length in up to 5 bytes, symbol size and index.
+        let limit = metadata.sliverLength(name.axis) + 9
+        let bytes = try await request.body(upTo: limit, orRefuse: .sliverTooLarge)
+        let sliver: Sliver
+        do {
+            sliver = try Sliver(axis: name.axis, dataBytes: bytes)
+        } catch {
+            throw NodeError.refused(.invalidSliver, "The body is no sliver: \(error).")
+        }
+        let expected = parameters.sliver(of: name.pair, name.axis)
+        guard sliver.index == expected else {
+            throw NodeError.refused(
+                .sliverIndexMismatch,
+                "Pair \(name.pair) has the \(name.axis.name) sliver \(expected), "
+                    + "not \(sliver.index)."
+            )
+        }
+        let verified: VerifiedSliver
+        do {
+            verified = try await verify(sliver, metadata)
+        } catch {
+            throw NodeError.refused(.invalidSliver, "The sliver is not \(name): \(error).")
+        }
+        return try .outcome(try await node.store(verified, as: name, height: height))
+    }
+
+    /// The metadata of a blob that slivers are put for; it is read from the node once.
+    private func metadata(of blob: BlobID) async throws -> VerifiedBlobMetadata {
+        if let metadata = cache[blob] { return metadata }
+        let bytes = try await node.metadata(of: blob)
+        do {
+            let metadata = try BlobMetadataWithID(bcsBytes: bytes).verify(parameters)
+            cache.insert(metadata)
+            return metadata
+        } catch {
+            throw NodeError.refused(.internalError, "The stored metadata is damaged: \(error).")
+        }
+    }
+
+    @Sendable private func sliverStatus(_ request: ServerRequest) async throws -> ServerResponse {
+        try .success(try await node.sliverStatus(try request.sliver(parameters)).rawValue)
+    }
+
+    // MARK: Confirmations and the rest
+
+    @Sendable private func confirmPermanent(
+        _ request: ServerRequest
+    ) async throws -> ServerResponse {
+        try await confirm(request, .permanent)
+    }
+
+    @Sendable private func confirmDeletable(
+        _ request: ServerRequest
+    ) async throws -> ServerResponse {
+        let text = request.parameter("object")
+        // Any other text is refused with one message.
+        guard text.hasPrefix("0x"), let bytes = try? Hex.decode(String(text.dropFirst(2))),
+            bytes.count == 32
+        else { throw NodeError.refused(.invalidRequest, "\(text) is no object id.") }
+        return try await confirm(request, .deletable(ObjectID(bytes: bytes)))
+    }
+
+    private func confirm(
+        _ request: ServerRequest,
+        _ persistence: BlobPersistence
+    ) async throws -> ServerResponse {
+        let signed = try await node.confirmation(
+            of: try request.blob(),
+            persistence: persistence,
+            height: try request.height()
+        )
+        return try .success(WireConfirmation(signed))
+    }
+
+    @Sendable private func blobStatus(_ request: ServerRequest) async throws -> ServerResponse {
+        try .success(WireBlobStatus(try await node.status(of: try request.blob())))
+    }
+
+    @Sendable private func health(_ request: ServerRequest) async throws -> ServerResponse {
+        try .success(WireHealth(try await node.health()))
+    }
+
+    @Sendable private func blocks(_ request: ServerRequest) async throws -> ServerResponse {
+        let from = try request.number("from", in: 1...Int.max)
+        let limit = try request.number("limit", in: 1...NodeWire.blocksMax, orElse: 64)
+        var writer = ByteWriter()
+        let blocks = try await node.blocks(from: UInt64(from), limit: limit)
+        var count = 0
+        var size = 0
+        while count < blocks.count, count == 0 || size < NodeWire.blockBytesMax {
+            size += blocks[count].count
+            count += 1
+        }
+        writer.write(length: count)
+        for block in blocks.prefix(count) { writer.write(bytes: block) }
+        return .binary(writer.bytes)
+    }
+}

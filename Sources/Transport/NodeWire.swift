@@ -1,0 +1,269 @@
+package import BlobModel
+internal import Codec
+
+// The JSON of a storage node's API, for the node that writes it and the client that reads it: the
+// reference's names, with a few members of our own in the health. `Docs/Formats/node-api.md` shows
+// each.
+
+/// What a request depends on, as a header: see `StorageNodeConnection`.
+package enum NodeWire {
+    package static let heightHeader = "walrus-ledger-height"
+    /// The most blocks that are handed out at once.
+    package static let blocksMax = 256
+    /// Blocks are handed out until they fill this, but at least one.
+    package static let blockBytesMax = 8 << 20
+    /// The largest answer with blocks: a full one, and one block more of the largest kind.
+    package static let blocksAnswerMax = 64 << 20
+    package static let jsonMax = 1 << 20
+    /// A refusal is no longer than this.
+    package static let refusalMax = 16 << 10
+}
+
+/// A node's signed message: `{"signed":{"serializedMessage":…,"signature":…}}`, both base64.
+package struct WireConfirmation: Codable, Sendable {
+    package struct Signed: Codable, Sendable {
+        let serializedMessage: String
+        let signature: String
+    }
+
+    package let signed: Signed
+
+    package init(_ message: SignedMessage) {
+        signed = Signed(
+            serializedMessage: Base64.encodeStandard(message.message),
+            signature: Base64.encodeStandard(message.signature.bytes)
+        )
+    }
+
+    /// The message and signature; nil when they are not base64 or of the wrong length.
+    package var message: SignedMessage? {
+        // What does not decode is no confirmation, whatever is wrong with it.
+        guard let message = try? Base64.decodeStandard(signed.serializedMessage),
+            let signature = try? Base64.decodeStandard(signed.signature),
+            message.count <= SignedMessage.messageLengthMax, signature.count == 64
+        else { return nil }
+        return SignedMessage(message: message, signature: Signature(bytes: signature))
+    }
+}
+
+/// The status of a blob: `"nonexistent"`, or one member that names the status.
+package struct WireBlobStatus: Sendable {
+    package let status: NodeBlobStatus
+
+    package init(_ status: NodeBlobStatus) { self.status = status }
+
+    private struct Event: Codable {
+        let txDigest: String
+        let eventSeq: String
+
+        init(_ event: StatusEvent) {
+            txDigest = event.transaction.description
+            eventSeq = String(event.index)
+        }
+
+        var event: StatusEvent? {
+            // What does not decode is no event.
+            guard txDigest.utf8.count <= 44, let digest = try? Base58.decode(txDigest),
+                digest.count == 32,
+                let index = UInt32(eventSeq)
+            else { return nil }
+            return StatusEvent(transaction: TransactionDigest(bytes: digest), index: index)
+        }
+    }
+
+    private struct Counts: Codable {
+        let count_deletable_total: UInt32
+        let count_deletable_certified: UInt32
+
+        init(_ counts: NodeBlobStatus.DeletableCounts) {
+            count_deletable_total = counts.total
+            count_deletable_certified = counts.certified
+        }
+
+        var counts: NodeBlobStatus.DeletableCounts {
+            .init(total: count_deletable_total, certified: count_deletable_certified)
+        }
+    }
+
+    private struct Invalid: Codable { let event: Event }
+
+    private struct Permanent: Codable {
+        let endEpoch: Epoch
+        let isCertified: Bool
+        let statusEvent: Event
+        let deletableCounts: Counts
+        let initialCertifiedEpoch: Epoch?
+    }
+
+    private struct Deletable: Codable {
+        let initialCertifiedEpoch: Epoch?
+        let deletableCounts: Counts
+    }
+
+    private enum CodingKeys: String, CodingKey { case invalid, permanent, deletable }
+}
+
+extension WireBlobStatus: Codable {
+    package func encode(to encoder: any Encoder) throws {
+        switch status {
+        case .nonexistent:
+            var container = encoder.singleValueContainer()
+            try container.encode("nonexistent")
+        case .invalid(let event):
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(Invalid(event: Event(event)), forKey: .invalid)
+        case .permanent(let end, let isCertified, let event, let counts, let epoch):
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            let value = Permanent(
+                endEpoch: end,
+                isCertified: isCertified,
+                statusEvent: Event(event),
+                deletableCounts: Counts(counts),
+                initialCertifiedEpoch: epoch
+            )
+            try container.encode(value, forKey: .permanent)
+        case .deletable(let counts, let epoch):
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            let value = Deletable(initialCertifiedEpoch: epoch, deletableCounts: Counts(counts))
+            try container.encode(value, forKey: .deletable)
+        }
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let failure = DecodingError.dataCorrupted(
+            .init(codingPath: decoder.codingPath, debugDescription: "no blob status")
+        )
+        // A string is one status, an object the others.
+        if let text = try? decoder.singleValueContainer().decode(String.self) {
+            guard text == "nonexistent" else { throw failure }
+            status = .nonexistent
+            return
+        }
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        if let value = try container.decodeIfPresent(Invalid.self, forKey: .invalid) {
+            guard let event = value.event.event else { throw failure }
+            status = .invalid(event)
+        } else if let value = try container.decodeIfPresent(Permanent.self, forKey: .permanent) {
+            guard let event = value.statusEvent.event else { throw failure }
+            status = .permanent(
+                end: value.endEpoch,
+                isCertified: value.isCertified,
+                event: event,
+                value.deletableCounts.counts,
+                initialCertifiedEpoch: value.initialCertifiedEpoch
+            )
+        } else if let value = try container.decodeIfPresent(Deletable.self, forKey: .deletable) {
+            status = .deletable(
+                value.deletableCounts.counts,
+                initialCertifiedEpoch: value.initialCertifiedEpoch
+            )
+        } else {
+            throw failure
+        }
+    }
+}
+
+/// A node's health, in the reference's shape; `nodeId`, `shards`, `blockHash` and `isFull` are
+/// ours.
+package struct WireHealth: Codable, Sendable {
+    package struct Uptime: Codable, Sendable {
+        let secs: UInt64
+        let nanos: UInt32
+    }
+
+    package struct EventProgress: Codable, Sendable {
+        let persisted: UInt64
+        let pending: UInt64
+        let highestFinishedEventIndex: UInt64
+    }
+
+    package struct ShardSummary: Codable, Sendable {
+        package struct Owned: Codable, Sendable {
+            let unknown: Int
+            let ready: Int
+            let inTransfer: Int
+            let inRecovery: Int
+        }
+
+        let owned: Int
+        let ownedShardStatus: Owned
+        let readOnly: Int
+    }
+
+    let uptime: Uptime
+    let epoch: Epoch
+    let publicKey: String
+    let nodeStatus: String
+    let eventProgress: EventProgress
+    let shardSummary: ShardSummary
+    let nodeId: String
+    let shards: [UInt16]
+    let blockHash: String
+    let isFull: Bool
+
+    package init(_ health: NodeHealth) {
+        uptime = Uptime(secs: health.uptimeSeconds, nanos: 0)
+        epoch = health.epoch
+        publicKey = Base64.encodeStandard(health.publicKey.bytes)
+        nodeStatus = health.status.rawValue
+        eventProgress = EventProgress(
+            persisted: health.height,
+            pending: 0,
+            highestFinishedEventIndex: health.height
+        )
+        shardSummary = ShardSummary(
+            owned: health.shards.count,
+            ownedShardStatus: .init(
+                unknown: 0,
+                ready: health.shards.count,
+                inTransfer: 0,
+                inRecovery: 0
+            ),
+            readOnly: 0
+        )
+        nodeId = health.node.description
+        shards = health.shards
+        blockHash = Hex.encode(health.blockHash.bytes)
+        isFull = health.isFull
+    }
+
+    /// The health; nil when a member has a value that it cannot have.
+    package var health: NodeHealth? {
+        // What does not decode is no health.
+        guard let key = try? Base64.decodeStandard(publicKey), key.count == 32,
+            let status = NodeHealth.Status(rawValue: nodeStatus), nodeId.hasPrefix("0x"),
+            let node = try? Hex.decode(String(nodeId.dropFirst(2))), node.count == 32,
+            let hash = try? Hex.decode(blockHash), hash.count == 32
+        else { return nil }
+        return NodeHealth(
+            uptimeSeconds: uptime.secs,
+            epoch: epoch,
+            publicKey: PublicKey(bytes: key),
+            node: NodeID(bytes: node),
+            status: status,
+            shards: shards,
+            height: eventProgress.persisted,
+            blockHash: BlockHash(bytes: hash),
+            isFull: isFull
+        )
+    }
+}
+
+/// What `GET /v1/version` answers.
+package struct WireVersion: Codable, Sendable, Equatable {
+    package let software: String
+    package let version: String
+    package let api: [String]
+    /// What is served here: `node`, `ledger`.
+    package let role: String
+
+    /// The version of this build; the one place where it is written.
+    package static let current = "0.1.0"
+
+    package init(role: String) {
+        software = "walrus-swift"
+        version = Self.current
+        api = ["v1"]
+        self.role = role
+    }
+}
