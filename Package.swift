@@ -137,10 +137,19 @@ let targets: [Target] = [
     tests("LedgerTests", ["Codec", "BlobModel", "Ledger"]),
     tests("VolumeFormatTests", ["Codec", "BlobModel", "VolumeFormat"]),
     tests("TransportTests", ["BlobModel", "Transport", "SystemIO", logging]),
-    tests("LedgerServiceTests", ["Codec", "BlobModel", "Ledger", "LedgerService", "SystemIO"]),
+    tests(
+        "LedgerServiceTests",
+        [
+            "Codec", "BlobModel", "Ledger", "LedgerService", "SystemIO", "BlobClient",
+            "Transport", logging,
+        ]
+    ),
     tests(
         "StorageNodeTests",
-        ["Codec", "BlobModel", "ErasureCoding", "Ledger", "StorageNode", "SystemIO"]
+        [
+            "Codec", "BlobModel", "ErasureCoding", "Ledger", "StorageNode", "SystemIO",
+            "BlobClient", "Transport", logging,
+        ]
     ),
     tests(
         "BlobClientTests",

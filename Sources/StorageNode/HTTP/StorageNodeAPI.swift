@@ -1,5 +1,7 @@
 package import BlobModel
 internal import Codec
+internal import ErasureCoding
+package import SystemIO
 package import Transport
 
 /// The routes of a storage node, with the reference's paths, bodies and reasons
@@ -26,6 +28,20 @@ package struct StorageNodeAPI: Sendable {
         self.node = node
         self.parameters = parameters
         self.verify = verify
+    }
+
+    /// Verifies on `pool`, because expanding and hashing a sliver takes milliseconds.
+    package init(
+        node: any StorageNodeConnection,
+        parameters: EncodingParameters,
+        pool: BlockingPool
+    ) {
+        let codec = RedStuffCodec(parameters)
+        self.init(node: node, parameters: parameters) { sliver, metadata in
+            try await pool.run { () throws(SliverVerificationError) in
+                try SliverVerifier(codec, metadata).verify(sliver)
+            }
+        }
     }
 
     package var routes: [Route] {
