@@ -23,7 +23,8 @@ internal import CKernels
 /// Transforms on up to `size` points.
 struct AdditiveTransform: Sendable {
     let size: Int
-    /// The multiplier of an odd number `o` is number `o / 2`; that of 1 is zero and never asked for.
+    /// The multiplier of an odd number `o` is number `o / 2`; that of 1 is zero and never asked
+    /// for.
     private let multipliers: Multipliers
 
     /// - Precondition: `size` is a power of two, at most 65,536.

@@ -1,8 +1,8 @@
 internal import CKernels
 
-// How some symbols are computed from others, apart from what the symbols are: made once for a set of
-// erasures and then run on as many rows as there are. Each plan names the rows of a work area that
-// its inputs go to and its outputs come from.
+// How some symbols are computed from others, apart from what the symbols are: made once for a set
+// of erasures and then run on as many rows as there are. Each plan names the rows of a work area
+// that its inputs go to and its outputs come from.
 
 /// A computation on rows.
 enum CodePlan: Sendable {

@@ -1,8 +1,8 @@
 internal import CKernels
 
-// GF(2^16) with the polynomial 0x1002D. All elements, data and positions alike, are coordinates in a
-// Cantor basis, in which the polynomials that vanish on 0 ..< 2^i are plain shifts; multiplying them
-// as polynomials passes every round trip and gives other bytes than the reference's.
+// GF(2^16) with the polynomial 0x1002D. All elements, data and positions alike, are coordinates in
+// a Cantor basis, in which the polynomials that vanish on 0 ..< 2^i are plain shifts; multiplying
+// them as polynomials passes every round trip and gives other bytes than the reference's.
 
 /// Logarithms and powers of the field.
 struct GaloisField: Sendable {

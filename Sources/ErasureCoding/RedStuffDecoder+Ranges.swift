@@ -1,8 +1,8 @@
 package import BlobModel
 
 // Reading a few bytes needs no whole blob: source rows are slices of it, and a missing row can be
-// computed for just the bytes wanted, from the same bytes of enough other rows. "The same bytes" are
-// whole 64-byte blocks of symbols, because the halves of an element lie 32 bytes apart.
+// computed for just the bytes wanted, from the same bytes of enough other rows. "The same bytes"
+// are whole 64-byte blocks of symbols, because the halves of an element lie 32 bytes apart.
 
 /// Why bytes of a row could not be computed.
 package enum RangeDecodingError: Error, Equatable, Sendable {
@@ -15,8 +15,8 @@ package enum RangeDecodingError: Error, Equatable, Sendable {
 }
 
 extension RedStuffDecoder {
-    /// The smallest range of a primary sliver's bytes that contains `range` and can be computed from
-    /// the same range of other primary slivers.
+    /// The smallest range of a primary sliver's bytes that contains `range` and can be computed
+    /// from the same range of other primary slivers.
     package func codingRange(
         covering range: Range<Int>
     ) throws(RangeDecodingError) -> Range<Int> {

@@ -1,9 +1,9 @@
 // The Reed-Solomon code of the reference network, the "Leopard" family: systematic, over GF(2^16),
 // with FFTs. `Docs/Formats/reed-solomon.md` describes the code that this computes.
 //
-// Symbols 0 ..< originals are the originals, the rest the recovery symbols. They are values at points
-// of the field: with `m` the power of two at or above the smaller count, originals are at 0... and
-// recoveries at m... when there are fewer originals (low rate), else the other way round.
+// Symbols 0 ..< originals are the originals, the rest the recovery symbols. They are values at
+// points of the field: with `m` the power of two at or above the smaller count, originals are at
+// 0... and recoveries at m... when there are fewer originals (low rate), else the other way round.
 
 /// Why symbols could not be coded.
 package enum ReedSolomonError: Error, Equatable, Sendable {
@@ -70,7 +70,8 @@ package struct ReedSolomonCode: Sendable {
 
     /// The plan that computes the symbols `wanted` from the symbols `given`.
     ///
-    /// - Precondition: As many are given as there are originals, all different, none of them wanted.
+    /// - Precondition: As many are given as there are originals, all different, none of them
+    /// wanted.
     func decodePlan(given: [Int], wanted: [Int], method: Method = .automatic) -> CodePlan {
         precondition(given.count == originals)
         let inputs = given.map { point(of: $0) }

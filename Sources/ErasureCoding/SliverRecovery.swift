@@ -1,8 +1,8 @@
 package import BlobModel
 
-// A lost sliver is computed again from the symbols in which slivers of the other axis cross it. Each
-// comes with a proof that it is in its source sliver. When proven symbols give a sliver other than
-// the metadata's, the blob was encoded wrongly, and the symbols themselves prove it to anyone.
+// A lost sliver is computed again from the symbols in which slivers of the other axis cross it.
+// Each comes with a proof that it is in its source sliver. When proven symbols give a sliver other
+// than the metadata's, the blob was encoded wrongly, and the symbols themselves prove it to anyone.
 
 /// Why a recovery symbol is not one for the target.
 package enum RecoverySymbolError: Error, Equatable, Sendable {

@@ -1,8 +1,8 @@
 internal import CKernels
 
-// Applies a plan to symbols where they lie. The symbols of one position of the code that are encoded
-// side by side, such as those of a whole row of the matrix, are a run; a run is copied piece by piece
-// into a work area that fits the cache, laid out for the kernels on the way.
+// Applies a plan to symbols where they lie. The symbols of one position of the code that are
+// encoded side by side, such as those of a whole row of the matrix, are a run; a run is copied
+// piece by piece into a work area that fits the cache, laid out for the kernels on the way.
 
 /// Symbols at equal distances, to be read.
 @unsafe struct SymbolSource {

@@ -22,6 +22,8 @@ internal import Testing
         }
     }
 
+    /// In sources; a table of cases in a test may take a hundred.
+    ///
     /// A function's lines are counted from its `func` or `init` to the brace that closes it at the
     /// same indentation, which swift-format guarantees.
     @Test func functionsFitASeventyLineScreen() {
@@ -34,7 +36,7 @@ internal import Testing
                         continue
                     }
                     let length = index - function.start + 1
-                    if length > 70 {
+                    if length > (file.path.hasPrefix("Tests/") ? 100 : 70) {
                         Issue.record("\(file.path):\(function.start + 1): \(length) lines")
                     }
                     open = nil
