@@ -147,27 +147,34 @@ extension SegmentLog {
     /// Removes a segment of which the caller needs nothing; one that is gone is as good.
     ///
     /// The newest is replaced by a fresh one first, so that its number stays used up. Readers of
-    /// the segment finish undisturbed.
+    /// the segment finish undisturbed. All records up to its end are synced before: its name may
+    /// come back after a power cut, and then it is whole; and where it stays away, recovery knows
+    /// that nothing before the gap was lost.
     package func removeSegment(_ number: UInt64) throws(SegmentLogError) {
-        try appender.withLock { (state) throws(SegmentLogError) in
+        let end = try appender.withLock { (state) throws(SegmentLogError) -> UInt64? in
             let newest = state.active?.header.number ?? state.sealed.last?.number
             if number == newest {
                 if let failure = state.failure { throw .failed(failure) }
-                // Fits nowhere, so it makes a new one.
+                // Nothing fits any more, so it makes a new one.
                 state.capacity = 0
                 _ = try activeSegment(&state, fitting: 0)
             }
-            guard state.sealed.contains(where: { $0.number == number }) else { return }
+            guard let index = state.sealed.firstIndex(where: { $0.number == number }) else {
+                return nil
+            }
+            let next = state.sealed.dropFirst(index + 1).first?.first
+            return (next ?? state.active?.header.first ?? state.nextLSN) - 1
+        }
+        guard let end else { return }
+        try sync(upTo: end)
+        try appender.withLock { (state) throws(SegmentLogError) in
             do throws(SystemError) {
                 try disk.removeFile(path(number))
             } catch {
                 if !error.isNotFound { throw .system(error) }
             }
             state.sealed.removeAll { $0.number == number }
-            state.unsynced.removeAll { $0.header.number == number }
             files.remove(number)
         }
-        // The name may come back after a power cut: the next opening finds a segment that the
-        // caller has no use for, and removes again.
     }
 }
