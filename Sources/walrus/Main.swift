@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import SystemIO
 
 /// The command that deals with the network and its blobs.
 ///
@@ -18,4 +19,9 @@ struct Walrus: AsyncParsableCommand {
             """,
         subcommands: [BlobIDCommand.self, EncodeCommand.self, DecodeCommand.self]
     )
+
+    static func main() async {
+        ProcessSetup.prepare()
+        await main(nil)
+    }
 }
