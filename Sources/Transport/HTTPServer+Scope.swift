@@ -1,9 +1,12 @@
 package import Logging
+internal import NIOCore
+internal import NIOPosix
 
 extension HTTPServer {
     /// Serves for as long as `body` runs, which is told the address that peers connect to.
     ///
-    /// Requests in progress finish before this returns. A throw of `body` ends them.
+    /// Requests in progress get `ServerLimits.shutdownGrace` to finish before this returns. A throw
+    /// of `body` ends them.
     package static func serve<Result: Sendable>(
         _ router: Router,
         at listen: Endpoint,
@@ -36,7 +39,7 @@ extension HTTPServer {
             }
             do {
                 let result = try await body(address)
-                await server.shutdown()
+                await server.shutdown(within: limits.shutdownGrace) { group.cancelAll() }
                 try await group.next()
                 return result
             } catch {
@@ -44,5 +47,26 @@ extension HTTPServer {
                 throw error
             }
         }
+    }
+
+    /// Shuts down, and calls `giveUp` when requests in progress take longer than `grace`.
+    private func shutdown(within grace: Duration, orElse giveUp: () -> Void) async {
+        let patience = Once<Void>()
+        let timer = MultiThreadedEventLoopGroup.singleton.any().scheduleTask(
+            in: TimeAmount(grace)
+        ) {
+            _ = patience.decide(.failure(.timeout(sent: false)))
+        }
+        async let stopped: Void = {
+            await shutdown()
+            patience.decide(.success(()))
+        }()
+        do {
+            try await patience.wait()
+        } catch {
+            giveUp()
+        }
+        timer.cancel()
+        await stopped
     }
 }

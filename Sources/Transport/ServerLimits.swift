@@ -16,5 +16,8 @@ package struct ServerLimits: Sendable {
     /// An unread body of up to this is read away, and the connection lives on.
     package var drainedBodyMax = 64 << 10
 
+    /// How long requests in progress may take when the server stops; then they are ended.
+    package var shutdownGrace: Duration = .seconds(3)
+
     package init() {}
 }
