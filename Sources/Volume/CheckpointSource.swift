@@ -67,6 +67,9 @@ package protocol CheckpointSource: Sendable {
     /// - Precondition: No other cut is in flight.
     func cut() throws(VolumeError) -> any CutSnapshot
 
+    /// The generation of the cut in flight; one survives a restart, to be finished or abandoned.
+    func cutInFlight() -> UInt64?
+
     /// The bytes of a slice, from the log, verified against its checksums.
     ///
     /// Throws `notFound` for a range that the log does not have (any more).

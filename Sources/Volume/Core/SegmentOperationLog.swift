@@ -1,0 +1,216 @@
+// The log of operations in segment files. A record's payload is
+//
+//     payload := head-length:u32 head data
+//
+// with the head of `Docs/Formats/operation.md`; `Docs/Formats/segment-log.md` has the rest.
+
+internal import Codec
+internal import SegmentLog
+internal import Synchronization
+internal import SystemIO
+
+final class SegmentOperationLog: OperationLog {
+    /// Whose segments these are, among all logs of this project.
+    static let kind: UInt16 = 2
+    private static let recordKind: UInt8 = 1
+    /// Room on the disk that stays free: two segments, and the database as it grows.
+    private static let spare: UInt64 = 192 << 20
+    /// What of it a change that frees space may use.
+    private static let spareForFreeing: UInt64 = 64 << 20
+    /// Bytes after which the disk's room is looked at again.
+    private static let lookEvery = 8 << 20
+
+    private struct Room {
+        var available: UInt64 = 0
+        var bytesSinceLook = Int.max / 2
+    }
+
+    private let directory: String
+    private let disk: any FileSystem
+    private let entropy: any Entropy
+    private let segmentSize: Int
+    /// Guards the log's reference, which is set once by replay.
+    private let opened = Mutex<SegmentLog?>(nil)
+    /// Guards what is known of the disk's room.
+    private let room = Mutex(Room())
+
+    init(
+        _ directory: String,
+        disk: any FileSystem,
+        entropy: any Entropy,
+        segmentSize: Int = 64 << 20
+    ) {
+        self.directory = directory
+        self.disk = disk
+        self.entropy = entropy
+        self.segmentSize = segmentSize
+    }
+
+    private var segmentLog: SegmentLog {
+        guard let log = opened.withLock({ $0 }) else {
+            preconditionFailure("the log is used before it was replayed")
+        }
+        return log
+    }
+
+    func reserve(_ bytes: Int, frees: Bool) throws(VolumeError) {
+        let known = room.withLock { room -> UInt64? in
+            room.bytesSinceLook += bytes
+            return room.bytesSinceLook < Self.lookEvery ? room.available : nil
+        }
+        let spare = frees ? Self.spareForFreeing : Self.spare
+        if let known, known >= spare + UInt64(2 * Self.lookEvery) { return }
+        let available: UInt64
+        do throws(SystemError) {
+            available = try disk.space(at: directory).available
+        } catch {
+            throw .inputOutput("\(error)")
+        }
+        room.withLock { room in
+            room.available = available
+            room.bytesSinceLook = 0
+        }
+        guard available >= spare + UInt64(bytes) else { throw .noSpace }
+    }
+
+    func append(
+        _ head: [UInt8],
+        _ data: UnsafeRawBufferPointer
+    ) throws(VolumeError) -> (lsn: UInt64, place: LogPlace) {
+        var writer = ByteWriter(reserving: 4)
+        writer.write(UInt32(head.count))
+        let length = writer.bytes
+        do throws(SegmentLogError) {
+            let location = try unsafe length.withBytes { (length) throws(SegmentLogError) in
+                try unsafe head.withBytes { (head) throws(SegmentLogError) in
+                    try unsafe segmentLog.append(
+                        kind: Self.recordKind,
+                        parts: [length, head, data]
+                    )
+                }
+            }
+            return (location.lsn, Self.place(location, headLength: head.count))
+        } catch {
+            throw VolumeError(error)
+        }
+    }
+
+    private static func place(_ location: RecordLocation, headLength: Int) -> LogPlace {
+        LogPlace(
+            segment: location.segment,
+            position: UInt64(location.offset),
+            lsn: location.lsn,
+            payload: UInt32(location.length),
+            data: UInt32(4 + headLength)
+        )
+    }
+
+    var lastLSN: UInt64 { segmentLog.lastLSN }
+    var durableLSN: UInt64 { segmentLog.durableLSN }
+
+    func sync(through lsn: UInt64) throws(VolumeError) {
+        do throws(SegmentLogError) {
+            try segmentLog.sync(upTo: lsn)
+        } catch {
+            throw VolumeError(error)
+        }
+    }
+
+    func read(
+        _ place: LogPlace,
+        offset: Int,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(VolumeError) {
+        let location = RecordLocation(
+            segment: place.segment,
+            offset: Int(place.position),
+            length: Int(place.payload),
+            lsn: place.lsn
+        )
+        do throws(SegmentLogError) {
+            try unsafe segmentLog.read(location, at: Int(place.data) + offset, into: buffer)
+        } catch {
+            throw VolumeError(error)
+        }
+    }
+
+    func replay(
+        after lsn: UInt64,
+        _ body: (LogEntry) throws(VolumeError) -> Void
+    ) throws(VolumeError) {
+        do {
+            let log = try SegmentLog.open(
+                directory,
+                SegmentLogOptions(kind: Self.kind, segmentSize: segmentSize),
+                disk: disk,
+                entropy: entropy,
+                recoveringFrom: lsn + 1,
+                knownDurable: lsn
+            ) { record in
+                try body(try Self.entry(record))
+            }
+            opened.withLock { $0 = log }
+        } catch let error as SegmentLogError {
+            throw VolumeError(error)
+        } catch let error as VolumeError {
+            throw error
+        } catch {
+            throw .inputOutput("\(error)")
+        }
+    }
+
+    private static func entry(_ record: LogRecord) throws(VolumeError) -> LogEntry {
+        let payload = record.payload
+        guard record.kind == recordKind, payload.count >= 4 else {
+            throw .corrupt("record \(record.location.lsn) of the log is of no known kind")
+        }
+        var length = 0
+        for index in 0..<4 { length |= Int(payload[index]) << (8 * index) }
+        guard length <= payload.count - 4 else {
+            throw .corrupt("record \(record.location.lsn) of the log ends too early")
+        }
+        return LogEntry(
+            lsn: record.location.lsn,
+            head: Array(payload[4..<4 + length]),
+            place: place(record.location, headLength: length),
+            dataLength: payload.count - 4 - length
+        )
+    }
+
+    func segments() -> [LogSegmentInfo] {
+        let segments = segmentLog.segments
+        return segments.indices.map { index in
+            let next = index + 1
+            return LogSegmentInfo(
+                number: segments[index].number,
+                bytes: UInt64(segments[index].size),
+                lastLSN: next < segments.count ? segments[next].first - 1 : nil
+            )
+        }
+    }
+
+    func remove(segment: UInt64) throws(VolumeError) {
+        do throws(SegmentLogError) {
+            try segmentLog.removeSegment(segment)
+        } catch {
+            throw VolumeError(error)
+        }
+    }
+}
+
+extension VolumeError {
+    init(_ error: SegmentLogError) {
+        self =
+            switch error {
+            case .system(let cause):
+                cause.isNoSpace ? .noSpace : .inputOutput("log: \(cause)")
+            case .failed(let cause): .failed("log: \(cause)")
+            case .corrupt(let segment, let offset):
+                .corrupt("segment \(segment) of the log, at byte \(offset)")
+            case .missing: .notFound
+            case .unsupported(let segment):
+                .corrupt("segment \(segment) is of another log, or of a later version")
+            case .tooLong: .fileTooLarge
+            }
+    }
+}

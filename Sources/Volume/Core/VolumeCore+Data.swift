@@ -1,0 +1,319 @@
+internal import VolumeFormat
+
+/// Where the bytes of a part of a read are.
+enum ReadSource {
+    case hole
+    /// In the data of a record of the log, from an offset on.
+    case log(LogPlace, offset: Int)
+    case placed(slice: UInt64, offset: UInt32)
+}
+
+/// A part of a read: `length` bytes at `position` in the answer.
+struct ReadPart {
+    let position: Int
+    let length: Int
+    let source: ReadSource
+}
+
+extension VolumeCore {
+    static let sizeMax = UInt64(Int64.max)
+    /// Bytes of one record; a longer write is several.
+    static let writeMax = 4 << 20
+    /// Extents that one operation may change; more are changed in steps.
+    static let extentsMax = 4096
+    /// What a segment of the log takes of the disk.
+    static let segmentBytes: UInt64 = 64 << 20
+
+    func openFile(_ handle: UInt64, for flag: OpenFlags) throws(VolumeError) -> OpenFile {
+        guard let file = files[handle], !file.isDirectory, file.flags.contains(flag) else {
+            throw .badHandle
+        }
+        return file
+    }
+
+    /// Whether the log has room for so many bytes more before the uploader must make some.
+    func hasRoom(for count: Int) -> Bool {
+        UInt64(hotBytes.count) * Self.segmentBytes + UInt64(count) <= configuration.logCap
+    }
+
+    // MARK: - Write
+
+    /// Writes all of `bytes`; false: there is no room yet, and nothing was written.
+    func write(
+        _ handle: UInt64,
+        offset: UInt64,
+        _ bytes: UnsafeRawBufferPointer,
+        killsPrivileges: Bool
+    ) throws(VolumeError) -> Bool {
+        let file = try openFile(handle, for: .write)
+        guard bytes.count > 0 else { return true }
+        guard offset <= Self.sizeMax, UInt64(bytes.count) <= Self.sizeMax - offset else {
+            throw .fileTooLarge
+        }
+        if !hasRoom(for: bytes.count) {
+            guard configuration.hasUploader else { throw .noSpace }
+            return false
+        }
+        var kills = killsPrivileges
+        if kills { kills = try hasPrivileges(file.inode) }
+        var done = 0
+        while done < bytes.count {
+            let count = min(Self.writeMax, bytes.count - done)
+            let part = unsafe UnsafeRawBufferPointer(rebasing: bytes[done..<done + count])
+            try unsafe writePart(file.inode, offset: offset + UInt64(done), part, kills: kills)
+            done += count
+        }
+        return true
+    }
+
+    private func writePart(
+        _ entry: InodeEntry,
+        offset: UInt64,
+        _ bytes: UnsafeRawBufferPointer,
+        kills: Bool
+    ) throws(VolumeError) {
+        let end = offset + UInt64(bytes.count)
+        try clear(entry, from: offset, to: end, keeping: Self.extentsMax)
+        try beginChange(bytes: bytes.count + 64 * Self.extentsMax)
+        let slice = openSlice(of: entry, count: bytes.count)
+        let start = slice.row.length
+        slice.row.length += UInt32(bytes.count)
+        touch(slice)
+        let extent = Extent(
+            offset: offset,
+            length: UInt32(bytes.count),
+            slice: slice.number,
+            start: start
+        )
+        record(entry.replaceExtents(from: offset, to: end, with: extent), of: entry)
+        entry.row.size = max(entry.row.size, end)
+        stamp(entry)
+        if kills { killPrivileges(of: entry) }
+        try unsafe finish(data: bytes, slice: slice)
+    }
+
+    private func stamp(_ entry: InodeEntry) {
+        let now = now
+        entry.row.modified = now
+        entry.row.changed = now
+        touch(entry)
+    }
+
+    /// Makes the range a hole in steps until at most `count` of its extents are left, and loads
+    /// what changing those needs.
+    private func clear(
+        _ entry: InodeEntry,
+        from lower: UInt64,
+        to upper: UInt64,
+        keeping count: Int
+    ) throws(VolumeError) {
+        try extents(of: entry)
+        while true {
+            var first: [Extent] = []
+            var more = false
+            entry.extents?.forEach(from: lower, to: upper) { extent in
+                more = first.count == count
+                if !more { first.append(extent) }
+                return !more
+            }
+            for extent in first where slices[extent.slice] == nil { _ = try slice(extent.slice) }
+            guard more, let last = first.last else { return }
+            try beginChange(bytes: 64 * count, frees: true)
+            record(entry.replaceExtents(from: lower, to: last.end, with: nil), of: entry)
+            stamp(entry)
+            try finish()
+        }
+    }
+
+    // MARK: - Size
+
+    /// Does what can be done in steps, and reads what ``cut(_:to:)`` needs.
+    func prepareToTruncate(_ entry: InodeEntry, to size: UInt64) throws(VolumeError) {
+        try extents(of: entry)
+        if size < entry.row.size {
+            try clear(entry, from: size, to: .max, keeping: Self.extentsMax)
+        }
+    }
+
+    /// Sets the size of a file; bytes past it are gone, new ones are a hole.
+    func cut(_ entry: InodeEntry, to size: UInt64) {
+        if size < entry.row.size {
+            record(entry.replaceExtents(from: size, to: .max, with: nil), of: entry)
+        }
+        entry.row.size = size
+        stamp(entry)
+    }
+
+    func truncateForOpen(_ entry: InodeEntry) throws(VolumeError) {
+        try prepareToTruncate(entry, to: 0)
+        let kills = try hasPrivileges(entry)
+        try beginChange(bytes: 64 * Self.extentsMax, frees: true)
+        cut(entry, to: 0)
+        if kills { killPrivileges(of: entry) }
+        try finish()
+    }
+
+    func allocate(
+        _ handle: UInt64,
+        mode: AllocationMode,
+        offset: UInt64,
+        length: UInt64
+    ) throws(VolumeError) {
+        let entry = try openFile(handle, for: .write).inode
+        guard length > 0 else { throw .invalidArgument }
+        guard offset <= Self.sizeMax, length <= Self.sizeMax - offset else { throw .fileTooLarge }
+        let end = offset + length
+        let keeps = mode.contains(.keepSize)
+        let clears = mode.contains(.punchHole) || mode.contains(.zeroRange)
+        if mode.contains(.punchHole) {
+            guard keeps, !mode.contains(.zeroRange) else { throw .unsupported }
+        }
+        let grows = !keeps && end > entry.row.size
+        guard clears || grows else {
+            // Room is not set aside: nothing is overwritten in place here.
+            if let failure { throw .failed(failure) }
+            return
+        }
+        if clears { try clear(entry, from: offset, to: end, keeping: Self.extentsMax) }
+        try beginChange(bytes: 64 * Self.extentsMax)
+        if clears { record(entry.replaceExtents(from: offset, to: end, with: nil), of: entry) }
+        if grows { entry.row.size = end }
+        stamp(entry)
+        try finish()
+    }
+
+    // MARK: - Clone
+
+    func copyRange(
+        from source: UInt64,
+        offset sourceOffset: UInt64,
+        to target: UInt64,
+        offset targetOffset: UInt64,
+        length: UInt64
+    ) throws(VolumeError) -> UInt64 {
+        let from = try openFile(source, for: .read).inode
+        let to = try openFile(target, for: .write).inode
+        guard sourceOffset < from.row.size, length > 0 else { return 0 }
+        var count = min(length, from.row.size - sourceOffset)
+        guard targetOffset <= Self.sizeMax, count <= Self.sizeMax - targetOffset else {
+            throw .fileTooLarge
+        }
+        if from === to {
+            let isApart =
+                sourceOffset + count <= targetOffset || targetOffset + count <= sourceOffset
+            guard isApart else { throw .invalidArgument }
+        }
+        var parts: [Extent] = []
+        try extents(of: from).forEach(from: sourceOffset, to: sourceOffset + count) { extent in
+            if parts.count == Self.extentsMax {
+                // The caller goes on from here.
+                count = extent.offset - sourceOffset
+                return false
+            }
+            let end = min(extent.end, sourceOffset + count)
+            parts.append(extent.part(from: max(extent.offset, sourceOffset), to: end))
+            return true
+        }
+        for part in parts { _ = try slice(part.slice) }
+        let end = targetOffset + count
+        try clear(to, from: targetOffset, to: end, keeping: Self.extentsMax)
+        try beginChange(bytes: 128 * Self.extentsMax)
+        record(to.replaceExtents(from: targetOffset, to: end, with: nil), of: to)
+        for part in parts {
+            var copy = part
+            copy.offset = part.offset - sourceOffset + targetOffset
+            record(to.replaceExtents(from: copy.offset, to: copy.end, with: copy), of: to)
+        }
+        to.row.size = max(to.row.size, end)
+        stamp(to)
+        try finish()
+        return count
+    }
+
+    // MARK: - Read
+
+    func planRead(
+        _ handle: UInt64,
+        offset: UInt64,
+        count: Int
+    ) throws(VolumeError) -> [ReadPart] {
+        let entry = try openFile(handle, for: .read).inode
+        guard offset < entry.row.size, count > 0 else { return [] }
+        let end = offset + min(UInt64(count), entry.row.size - offset)
+        var parts: [ReadPart] = []
+        var at = offset
+        for extent in try extents(of: entry).parts(from: offset, to: end) {
+            if extent.offset > at {
+                let length = Int(extent.offset - at)
+                parts.append(
+                    ReadPart(position: Int(at - offset), length: length, source: .hole)
+                )
+            }
+            locate(extent, position: Int(extent.offset - offset), into: &parts)
+            at = extent.end
+        }
+        if at < end {
+            parts.append(
+                ReadPart(position: Int(at - offset), length: Int(end - at), source: .hole)
+            )
+        }
+        noteAccess(entry)
+        return parts
+    }
+
+    /// Splits bytes of a slice into what the log has and what it has not.
+    func locate(_ extent: Extent, position: Int, into parts: inout [ReadPart]) {
+        let end = extent.start + extent.length
+        var at = extent.start
+        func add(_ length: UInt32, _ source: ReadSource) {
+            parts.append(
+                ReadPart(
+                    position: position + Int(at - extent.start),
+                    length: Int(length),
+                    source: source
+                )
+            )
+            at += length
+        }
+        if let pieces = slices[extent.slice]?.pieces {
+            var low = 0
+            var high = pieces.count
+            while low < high {
+                let middle = (low + high) / 2
+                if pieces[middle].offset + pieces[middle].length > at {
+                    high = middle
+                } else {
+                    low = middle + 1
+                }
+            }
+            while low < pieces.count, pieces[low].offset < end {
+                let piece = pieces[low]
+                if piece.offset > at {
+                    add(piece.offset - at, .placed(slice: extent.slice, offset: at))
+                }
+                let length = min(piece.offset + piece.length, end) - at
+                add(length, .log(piece.place, offset: Int(at - piece.offset)))
+                low += 1
+            }
+        }
+        if at < end { add(end - at, .placed(slice: extent.slice, offset: at)) }
+    }
+
+    func seek(_ handle: UInt64, offset: UInt64, toData: Bool) throws(VolumeError) -> UInt64 {
+        guard let file = files[handle], !file.isDirectory else { throw .badHandle }
+        let entry = file.inode
+        guard offset < entry.row.size else { throw .noSuchOffset }
+        let extents = try extents(of: entry)
+        if toData {
+            guard let next = extents.first(endingAfter: offset) else { throw .noSuchOffset }
+            return max(offset, next.offset)
+        }
+        var at = offset
+        extents.forEach(from: offset, to: .max) { extent in
+            guard extent.offset <= at else { return false }
+            at = extent.end
+            return true
+        }
+        return min(at, entry.row.size)
+    }
+}

@@ -1,0 +1,167 @@
+// Opening: the view as it was committed, then the log's records after it, in order.
+
+internal import Codec
+internal import SystemIO
+internal import VolumeFormat
+
+extension VolumeCore {
+    /// Brings memory and view to the end of the log.
+    func recover() throws(VolumeError) {
+        let local = try database.localState()
+        generation = local.totals.generation
+        cutInFlight = local.totals.cutInFlight == 0 ? nil : local.totals.cutInFlight
+        publishedSequence = local.totals.publishedSequence
+        inodeCount = local.totals.inodes
+        storedBytes = local.totals.stored
+        appliedLSN = local.totals.appliedLSN
+        committedLSN = appliedLSN
+        try loadSlices(local)
+        var replayed = 0
+        try log.replay(after: appliedLSN) { (entry) throws(VolumeError) in
+            try self.replay(entry)
+            replayed += 1
+        }
+        countPieces()
+        try readMarks()
+        if replayed > 0 { try commit() }
+        for number in try database.orphans() { reapable.insert(number) }
+        dirtySince = replayed > 0 ? time.uptime : nil
+    }
+
+    private func loadSlices(_ local: LocalState) throws(VolumeError) {
+        let numbers = Set(local.pieces.keys).union(local.unplaced.keys)
+        for number in numbers {
+            // A slice whose row is gone was dropped; its pieces may outlive it by a crash.
+            guard let bytes = try database.value(.slices, RowKey.number(number)) else { continue }
+            let row: SliceRow = try Self.decode(bytes, "slice \(number)")
+            let entry = SliceEntry(number: number, row: row)
+            entry.unplaced = local.unplaced[number]
+            entry.pieces = local.pieces[number] ?? []
+            slices[number] = entry
+        }
+    }
+
+    /// Counts what lies in which segment.
+    private func countPieces() {
+        let segments = Set(log.segments().map(\.number))
+        hotBytes = [:]
+        slicesInSegment = [:]
+        unpublishedBytes = 0
+        for slice in slices.values {
+            // A segment may have gone before its pieces did, by a crash in between.
+            slice.pieces.removeAll { !segments.contains($0.place.segment) }
+            for piece in slice.pieces {
+                account(piece, of: slice)
+                if slice.unplaced ?? 0 > cutInFlight ?? 0 {
+                    unpublishedBytes += UInt64(piece.length)
+                }
+            }
+        }
+    }
+
+    private func replay(_ entry: LogEntry) throws(VolumeError) {
+        let record = try OperationRecord(bytes: entry.head)
+        guard entry.lsn == appliedLSN + 1 else {
+            throw .corrupt("the log goes from record \(appliedLSN) to \(entry.lsn)")
+        }
+        for row in record.rows {
+            if row.table == RowTable.inodes.rawValue { try noteRevival(row) }
+            pending[RowID(table: row.table, key: row.key)] = .some(row.value)
+            if row.table == RowTable.slices.rawValue { try replaySlice(row) }
+        }
+        if let data = record.data {
+            guard Int(data.length) == entry.dataLength else {
+                throw .corrupt("record \(entry.lsn) has other data than it says")
+            }
+            if let slice = slices[data.slice] {
+                addPiece(
+                    Piece(offset: data.offset, length: data.length, place: entry.place),
+                    to: slice
+                )
+            }
+        }
+        inodeCount = record.inodes
+        storedBytes = record.stored
+        appliedLSN = entry.lsn
+        if pending.count >= Self.pendingMax { try flush() }
+    }
+
+    /// An inode that gets its first name, or loses its last, enters or leaves checkpoints whole.
+    private func noteRevival(_ row: RowImage) throws(VolumeError) {
+        guard let new = row.value, let old = try value(.inodes, row.key) else { return }
+        guard VolumeSchema.isOrphan(new) != VolumeSchema.isOrphan(old) else { return }
+        let inode: InodeRow = try Self.decode(new, "inode")
+        let number: UInt64
+        do throws(CodecError) {
+            number = try RowKey.readNumber(row.key)
+        } catch {
+            throw .corrupt("key of an inode: \(error)")
+        }
+        try flush()
+        try markAllDirty(of: InodeEntry(number: number, row: inode, lastLSN: 0))
+    }
+
+    private func replaySlice(_ row: RowImage) throws(VolumeError) {
+        let number: UInt64
+        do throws(CodecError) {
+            number = try RowKey.readNumber(row.key)
+        } catch {
+            throw .corrupt("key of a slice: \(error)")
+        }
+        guard let value = row.value else {
+            if let slice = slices[number] { drop(slice) }
+            return
+        }
+        let image: SliceRow = try Self.decode(value, "slice \(number)")
+        if let slice = slices[number] {
+            slice.row = image
+            return
+        }
+        let entry = SliceEntry(number: number, row: image)
+        if try database.value(.slices, row.key) == nil {
+            // Rows of slices are first written with their first bytes.
+            entry.unplaced = generation
+            batch.newUnplaced.append(number)
+        }
+        slices[number] = entry
+    }
+
+    private func readMarks() throws(VolumeError) {
+        // Numbers below a mark may have been given out, so those set aside are not used again.
+        nextInode = try mark(VolumeRowName.inodeMark) ?? 2
+        inodeMark = nextInode
+        nextSlice = try mark(VolumeRowName.sliceMark) ?? 1
+        sliceMark = nextSlice
+    }
+
+    private func mark(_ name: [UInt8]) throws(VolumeError) -> UInt64? {
+        guard let bytes = try value(.volume, name) else { return nil }
+        return try Self.decode(bytes, "a mark") as UInt64
+    }
+
+    /// Makes the root directory, if there is none and the volume may be written.
+    func makeRoot() throws(VolumeError) {
+        let number = InodeNumber.root.rawValue
+        guard try value(.inodes, RowKey.number(number)) == nil else { return }
+        try beginChange()
+        let row = InodeRow(
+            kind: FileKind.directory.rawValue,
+            permissions: configuration.rootPermissions,
+            links: 2,
+            user: configuration.rootUser,
+            group: configuration.rootGroup,
+            time: now,
+            generation: UInt64(token ?? 0),
+            parent: number,
+            cookie: 3
+        )
+        let entry = InodeEntry(number: number, row: row, lastLSN: 0)
+        entry.extents = ExtentMap()
+        entry.attributes = [:]
+        inodes[number] = entry
+        inodeCount += 1
+        touch(entry)
+        try finish()
+        try commit()
+    }
+}

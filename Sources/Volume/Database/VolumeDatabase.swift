@@ -1,0 +1,336 @@
+// `volume.db`: the rows of the volume and what is local to this machine
+// (`Docs/Formats/volume-state.md`). One writer connection, its transaction open at most times;
+// commits survive a power cut only with the next checkpoint of the write-ahead log, which is enough
+// for a view: the log of operations repeats what is lost.
+
+internal import Codec
+internal import SQLite
+internal import VolumeFormat
+
+final class VolumeDatabase: RowDatabase {
+    private let connection: Connection
+    private let path: String
+    private var puts: [RowTable: Statement] = [:]
+    private var deletes: [RowTable: Statement] = [:]
+    private var gets: [RowTable: Statement] = [:]
+    private let putDirty: Statement
+    private let putPiece: Statement
+    private let listDirectory: Statement
+    private(set) var uncommittedRows = 0
+
+    init(_ path: String) throws(SQLiteError) {
+        self.path = path
+        var options = ConnectionOptions()
+        options.durability = .normal
+        options.automaticCheckpointPages = 0
+        options.enforcesForeignKeys = false
+        options.cacheKibibytes = 32 << 10
+        connection = try Connection(path, options)
+        try connection.execute(VolumeSchema.statements)
+        for table in RowTable.allCases {
+            let name = VolumeSchema.name(of: table)
+            let columns = VolumeSchema.extraColumns(of: table)
+            let names = columns.map { ", " + $0 }.joined()
+            let marks = columns.map { _ in ", ?" }.joined()
+            puts[table] = try connection.prepare(
+                "INSERT OR REPLACE INTO \(name)(key, value\(names)) VALUES (?, ?\(marks))"
+            )
+            deletes[table] = try connection.prepare("DELETE FROM \(name) WHERE key = ?")
+            gets[table] = try connection.prepare("SELECT value FROM \(name) WHERE key = ?")
+        }
+        putDirty = try connection.prepare(
+            "INSERT OR REPLACE INTO dirty(tbl, key, generation) VALUES (?, ?, ?)"
+        )
+        putPiece = try connection.prepare(
+            "INSERT OR REPLACE INTO pieces VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        )
+        listDirectory = try connection.prepare(
+            """
+            SELECT key, value FROM dirents WHERE parent = ? AND cookie > ?
+            ORDER BY cookie LIMIT ?
+            """
+        )
+    }
+
+    /// Runs `body` in the open transaction, opening it first, with errors translated.
+    private func work<Result>(
+        _ body: () throws(SQLiteError) -> Result
+    ) throws(VolumeError) -> Result {
+        do throws(SQLiteError) {
+            if !connection.isTransactionOpen { try connection.begin(.write) }
+            return try body()
+        } catch {
+            throw VolumeError(error)
+        }
+    }
+
+    private func look<Result>(
+        _ body: () throws(SQLiteError) -> Result
+    ) throws(VolumeError) -> Result {
+        do throws(SQLiteError) { return try body() } catch { throw VolumeError(error) }
+    }
+
+    private func statement(_ statements: [RowTable: Statement], _ table: RowTable) -> Statement {
+        guard let statement = statements[table] else {
+            preconditionFailure("every table has its statements")
+        }
+        return statement
+    }
+
+    // MARK: - Read
+
+    func localState() throws(VolumeError) -> LocalState {
+        var state = LocalState()
+        if let bytes = try localValue(VolumeSchema.totalsName) {
+            state.totals = try VolumeCore.decode(bytes, "totals of the database")
+        }
+        try look { () throws(SQLiteError) in
+            try connection.prepare("SELECT * FROM pieces ORDER BY slice, offset")
+                .forEachRow { (row) throws(SQLiteError) in
+                    let place = LogPlace(
+                        segment: UInt64(bitPattern: row.integer(at: 3)),
+                        position: UInt64(bitPattern: row.integer(at: 4)),
+                        lsn: UInt64(bitPattern: row.integer(at: 5)),
+                        payload: UInt32(truncatingIfNeeded: row.integer(at: 6)),
+                        data: UInt32(truncatingIfNeeded: row.integer(at: 7))
+                    )
+                    let piece = Piece(
+                        offset: UInt32(truncatingIfNeeded: row.integer(at: 1)),
+                        length: UInt32(truncatingIfNeeded: row.integer(at: 2)),
+                        place: place
+                    )
+                    let slice = UInt64(bitPattern: row.integer(at: 0))
+                    state.pieces[slice, default: []].append(piece)
+                    return true
+                }
+            try connection.prepare("SELECT slice, generation FROM unplaced")
+                .forEachRow { (row) throws(SQLiteError) in
+                    state.unplaced[UInt64(bitPattern: row.integer(at: 0))] =
+                        UInt64(bitPattern: row.integer(at: 1))
+                    return true
+                }
+        }
+        return state
+    }
+
+    func value(_ table: RowTable, _ key: [UInt8]) throws(VolumeError) -> [UInt8]? {
+        let get = statement(gets, table)
+        return try look { () throws(SQLiteError) in
+            try get.bind(key, at: 0)
+            guard try get.step() else { return nil }
+            defer { get.reset() }
+            return get.blob(at: 0)
+        }
+    }
+
+    func rows(
+        of table: RowTable,
+        from lower: [UInt8],
+        to upper: [UInt8]?,
+        limit: Int
+    ) throws(VolumeError) -> [RowImage] {
+        try look { () throws(SQLiteError) in
+            try VolumeSchema.rows(connection, table, from: lower, to: upper, limit: limit)
+        }
+    }
+
+    func directory(
+        _ parent: UInt64,
+        after cookie: UInt64,
+        limit: Int
+    ) throws(VolumeError) -> [(name: [UInt8], row: DirentRow)] {
+        var found: [(key: [UInt8], value: [UInt8])] = []
+        try look { () throws(SQLiteError) in
+            try listDirectory.bind(Int64(bitPattern: parent), at: 0)
+            try listDirectory.bind(Int64(bitPattern: cookie), at: 1)
+            try listDirectory.bind(limit, at: 2)
+            try listDirectory.forEachRow { (row) throws(SQLiteError) in
+                found.append((row.blob(at: 0), row.blob(at: 1)))
+                return true
+            }
+        }
+        var entries: [(name: [UInt8], row: DirentRow)] = []
+        entries.reserveCapacity(found.count)
+        for (key, value) in found {
+            let row: DirentRow = try VolumeCore.decode(value, "dirent of \(parent)")
+            entries.append((Array(key.dropFirst(8)), row))
+        }
+        return entries
+    }
+
+    func orphans() throws(VolumeError) -> [UInt64] {
+        let rows = try look { () throws(SQLiteError) in
+            try connection.rows("SELECT key FROM inodes WHERE orphan IS NOT NULL ORDER BY key")
+        }
+        var numbers: [UInt64] = []
+        for row in rows {
+            guard case .blob(let key)? = row.first, let number = try? RowKey.readNumber(key)
+            else { throw .corrupt("key of an inode") }
+            numbers.append(number)
+        }
+        return numbers
+    }
+
+    // MARK: - Write
+
+    func apply(_ batch: RowBatch, generation: UInt64?) throws(VolumeError) {
+        let sorted = batch.rows.sorted { left, right in
+            if left.table != right.table { return left.table < right.table }
+            return left.key.lexicographicallyPrecedes(right.key)
+        }
+        uncommittedRows += sorted.count
+        try work { () throws(SQLiteError) in
+            for row in sorted {
+                try put(row)
+                if let generation { try makeDirty(row, generation) }
+            }
+            for slice in batch.newUnplaced {
+                try connection.run(
+                    "INSERT OR REPLACE INTO unplaced VALUES (?, ?)",
+                    .integer(Int64(bitPattern: slice)),
+                    .integer(Int64(generation ?? 0))
+                )
+            }
+            for (slice, piece) in batch.newPieces { try put(piece, of: slice) }
+            for slice in batch.dropped {
+                let number = SQLite.Value.integer(Int64(bitPattern: slice))
+                try connection.run("DELETE FROM pieces WHERE slice = ?", number)
+                try connection.run("DELETE FROM unplaced WHERE slice = ?", number)
+            }
+        }
+    }
+
+    private func put(_ row: RowImage) throws(SQLiteError) {
+        guard let table = RowTable(rawValue: row.table) else {
+            preconditionFailure("a row of an unknown table came past its check")
+        }
+        guard let value = row.value else {
+            let delete = statement(deletes, table)
+            try delete.bind(row.key, at: 0)
+            return try delete.run()
+        }
+        let put = statement(puts, table)
+        try put.bind(row.key, at: 0)
+        try put.bind(value, at: 1)
+        switch table {
+        case .inodes:
+            if VolumeSchema.isOrphan(value) {
+                try put.bind(1, at: 2)
+            } else {
+                try put.bindNull(at: 2)
+            }
+        case .dirents:
+            try put.bind(VolumeSchema.bigEndian(row.key, at: 0), at: 2)
+            try put.bind(VolumeSchema.littleEndian(value, at: 9), at: 3)
+        case .extents:
+            try put.bind(VolumeSchema.littleEndian(value, at: 4), at: 2)
+        default: break
+        }
+        try put.run()
+    }
+
+    private func put(_ piece: Piece, of slice: UInt64) throws(SQLiteError) {
+        try putPiece.bind(Int64(bitPattern: slice), at: 0)
+        try putPiece.bind(Int64(piece.offset), at: 1)
+        try putPiece.bind(Int64(piece.length), at: 2)
+        try putPiece.bind(Int64(bitPattern: piece.place.segment), at: 3)
+        try putPiece.bind(Int64(bitPattern: piece.place.position), at: 4)
+        try putPiece.bind(Int64(bitPattern: piece.place.lsn), at: 5)
+        try putPiece.bind(Int64(piece.place.payload), at: 6)
+        try putPiece.bind(Int64(piece.place.data), at: 7)
+        try putPiece.run()
+    }
+
+    private func makeDirty(_ row: RowImage, _ generation: UInt64) throws(SQLiteError) {
+        // The checkpointer made the other rows of placement itself.
+        guard row.table <= RowTable.slices.rawValue else { return }
+        try putDirty.bind(Int64(row.table), at: 0)
+        try putDirty.bind(row.key, at: 1)
+        try putDirty.bind(generation, at: 2)
+        try putDirty.run()
+    }
+
+    func markDirty(_ keys: [RowImage], generation: UInt64) throws(VolumeError) {
+        try work { () throws(SQLiteError) in
+            for key in keys { try makeDirty(key, generation) }
+        }
+    }
+
+    func commit(_ totals: ViewTotals) throws(VolumeError) {
+        try setLocalValue(VolumeSchema.totalsName, totals.bcsBytes)
+        uncommittedRows = 0
+        try look { () throws(SQLiteError) in
+            // Everything since the last commit is in this transaction, or it was lost to an error
+            // that was thrown then.
+            try connection.commit()
+        }
+    }
+
+    func forgetDirty(upTo generation: UInt64) throws(VolumeError) {
+        try work { () throws(SQLiteError) in
+            let limit = SQLite.Value.integer(Int64(generation))
+            try connection.run("DELETE FROM dirty WHERE generation <= ?", limit)
+            try connection.run("DELETE FROM unplaced WHERE generation <= ?", limit)
+        }
+    }
+
+    func dropPieces(of slice: UInt64, in segment: UInt64) throws(VolumeError) {
+        try work { () throws(SQLiteError) in
+            try connection.run(
+                "DELETE FROM pieces WHERE slice = ? AND segment = ?",
+                .integer(Int64(bitPattern: slice)),
+                .integer(Int64(bitPattern: segment))
+            )
+        }
+    }
+
+    func localValue(_ name: String) throws(VolumeError) -> [UInt8]? {
+        let rows = try look { () throws(SQLiteError) in
+            try connection.rows("SELECT value FROM local WHERE name = ?", .text(name))
+        }
+        guard case .blob(let bytes)? = rows.first?.first else { return nil }
+        return bytes
+    }
+
+    func setLocalValue(_ name: String, _ value: [UInt8]?) throws(VolumeError) {
+        try work { () throws(SQLiteError) in
+            if let value {
+                try connection.run(
+                    "INSERT OR REPLACE INTO local VALUES (?, ?)",
+                    .text(name),
+                    .blob(value)
+                )
+            } else {
+                try connection.run("DELETE FROM local WHERE name = ?", .text(name))
+            }
+        }
+    }
+
+    func makeDurable() throws(VolumeError) {
+        try look { () throws(SQLiteError) in
+            // The write-ahead log is one file, so a synced commit syncs those before it. (A
+            // checkpoint would not: while a snapshot is read it may have nothing to move.)
+            try connection.execute("PRAGMA synchronous = 2")
+            try connection.run("INSERT OR REPLACE INTO local VALUES ('barrier', x'')")
+            try connection.execute("PRAGMA synchronous = 1")
+            _ = try connection.checkpoint(.passive)
+        }
+    }
+
+    func snapshot(
+        generation: UInt64,
+        inodeMark: UInt64,
+        cutAt: UInt64
+    ) throws(VolumeError) -> any CutSnapshot {
+        do throws(SQLiteError) {
+            return try DatabaseSnapshot(
+                path,
+                generation: generation,
+                inodeMark: inodeMark,
+                cutAt: cutAt
+            )
+        } catch {
+            throw VolumeError(error)
+        }
+    }
+}

@@ -1,0 +1,50 @@
+internal import SQLite
+internal import Synchronization
+package import SystemIO
+
+extension Volume {
+    /// Opens the volume of a state directory, which stays held as long as the volume lives.
+    ///
+    /// Nothing is made in it: a new volume needs ``makeRoot()``, an attached one `load`.
+    package static func open(
+        _ state: StateDirectory,
+        _ configuration: VolumeConfiguration,
+        disk: any FileSystem,
+        entropy: any Entropy,
+        time: any TimeSource
+    ) throws(StateError) -> Volume {
+        do throws(VolumeError) {
+            let log = SegmentOperationLog(state.logPath, disk: disk, entropy: entropy)
+            let volume = try open(
+                databasePath: state.databasePath,
+                log: log,
+                time: time,
+                configuration: configuration
+            )
+            volume.seams.withLock { $0.state = state }
+            return volume
+        } catch {
+            throw .volume(error)
+        }
+    }
+
+    static func open(
+        databasePath: String,
+        log: any OperationLog,
+        time: any TimeSource,
+        configuration: VolumeConfiguration
+    ) throws(VolumeError) -> Volume {
+        let database: VolumeDatabase
+        do throws(SQLiteError) {
+            database = try VolumeDatabase(databasePath)
+        } catch {
+            throw VolumeError(error)
+        }
+        return try Volume(
+            log: log,
+            database: database,
+            time: time,
+            configuration: configuration
+        )
+    }
+}

@@ -1,0 +1,181 @@
+import SystemIO
+import TestSupport
+
+@testable import Volume
+
+/// A volume over a log that forgets and a database in a folder of the test's.
+final class VolumeHarness {
+    let time = ManualTimeSource()
+    private(set) var disk = InMemoryFileSystem()
+    private let folder: String
+    private var opened: Volume?
+    var configuration = VolumeConfiguration()
+
+    init(_ folder: String) throws {
+        self.folder = folder
+        configuration.commitAge = .seconds(1000)
+        try reopen()
+        try volume.makeRoot()
+    }
+
+    static func with<Result>(_ body: (VolumeHarness) throws -> Result) throws -> Result {
+        try Scratch.with { scratch in
+            try body(VolumeHarness(scratch.folder("state")))
+        }
+    }
+
+    var volume: Volume {
+        guard let opened else { preconditionFailure("the harness has no volume") }
+        return opened
+    }
+
+    private func reopen() throws {
+        // The database's open transaction goes with its connection, as in a crash.
+        opened = nil
+        let log = SegmentOperationLog(
+            "/log",
+            disk: disk,
+            entropy: SeededEntropy(seed: 1),
+            segmentSize: 1 << 20
+        )
+        opened = try Volume.open(
+            databasePath: folder + "/volume.db",
+            log: log,
+            time: time,
+            configuration: configuration
+        )
+    }
+
+    /// Kills the process and opens again: all that completed is there.
+    func kill() throws {
+        disk = disk.kill()
+        try reopen()
+    }
+
+    /// Cuts the power and opens again: what was synced is there, and of the rest a prefix.
+    func crash(seed: UInt64) throws {
+        disk = disk.crash(seed: seed)
+        try reopen()
+    }
+}
+
+let someone = RequestContext(user: 1000, group: 1000, process: 1, umask: 0)
+
+extension Volume {
+    func name(_ text: String) -> [UInt8] { Array(text.utf8) }
+
+    /// Makes a file with contents, closed.
+    @discardableResult
+    func makeFile(
+        _ text: String,
+        in parent: InodeNumber = .root,
+        _ bytes: [UInt8] = []
+    ) throws -> InodeNumber {
+        let (attributes, handle) = try create(
+            in: parent,
+            name(text),
+            permissions: 0o644,
+            flags: [.read, .write, .exclusive],
+            context: someone
+        )
+        if !bytes.isEmpty { try write(handle, 0, bytes) }
+        release(handle)
+        return attributes.inode
+    }
+
+    func write(_ handle: HandleNumber, _ offset: UInt64, _ bytes: [UInt8]) throws {
+        let outcome = try unsafe bytes.withBytes { (buffer) throws(VolumeError) in
+            try unsafe write(handle, offset: offset, buffer, killsPrivileges: false)
+        }
+        guard case .written(bytes.count) = outcome else { throw VolumeError.noSpace }
+    }
+
+    func read(_ handle: HandleNumber, _ offset: UInt64, _ count: Int) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0xEE, count: count)
+        let outcome = try unsafe bytes.withMutableBytes { (buffer) throws(VolumeError) in
+            try unsafe read(handle, offset: offset, into: buffer)
+        }
+        guard case .bytes(let found) = outcome else { throw VolumeError.networkUnavailable("") }
+        return Array(bytes.prefix(found))
+    }
+
+    func contents(_ inode: InodeNumber) throws -> [UInt8] {
+        let handle = try open(inode, flags: [.read], context: someone)
+        defer { release(handle) }
+        return try read(handle, 0, Int(try attributes(of: inode).size))
+    }
+
+    /// A directory's entries without `.` and `..`, by cookie.
+    func list(_ inode: InodeNumber) throws -> [DirectoryEntry] {
+        let handle = try openDirectory(inode)
+        defer { releaseDirectory(handle) }
+        var entries: [DirectoryEntry] = []
+        try readDirectory(handle, after: 2) { entry in
+            entries.append(entry)
+            return true
+        }
+        return entries
+    }
+
+    /// All that can be seen of a tree save times, one line for each name, sorted.
+    func describe(_ inode: InodeNumber = .root, _ path: String = "") throws -> [String] {
+        var lines: [String] = []
+        for entry in try list(inode) {
+            let name = String(decoding: entry.name, as: UTF8.self)
+            let attributes = try lookup(inode, entry.name)
+            var line = TreeLine(path: path + "/" + name, attributes)
+            for name in try extendedAttributeNames(of: attributes.inode) {
+                line.add(name, try extendedAttribute(of: attributes.inode, name))
+            }
+            switch attributes.kind {
+            case .regular: line.contents = try contents(attributes.inode)
+            case .symlink: line.contents = try readSymlink(attributes.inode)
+            default: break
+            }
+            lines.append(line.text)
+            if attributes.kind == .directory {
+                lines += try describe(attributes.inode, path + "/" + name)
+            }
+        }
+        return lines.sorted()
+    }
+}
+
+/// One line of a tree's description.
+struct TreeLine {
+    var path: String
+    var kind: FileKind
+    var permissions: UInt16
+    var links: UInt32
+    var size: UInt64
+    var contents: [UInt8] = []
+    private var extended: [String] = []
+
+    init(path: String, kind: FileKind, permissions: UInt16, links: UInt32, size: UInt64) {
+        self.path = path
+        self.kind = kind
+        self.permissions = permissions
+        self.links = links
+        self.size = size
+    }
+
+    init(path: String, _ attributes: InodeAttributes) {
+        self.init(
+            path: path,
+            kind: attributes.kind,
+            permissions: attributes.permissions,
+            links: attributes.linkCount,
+            size: attributes.size
+        )
+    }
+
+    mutating func add(_ name: [UInt8], _ value: [UInt8]) {
+        extended.append("\(String(decoding: name, as: UTF8.self))=\(value)")
+    }
+
+    var text: String {
+        let mode = String(permissions, radix: 8)
+        let sum = CRC32C.checksum(contents)
+        return "\(path) \(kind) \(mode) \(links) \(size) \(sum) \(extended.sorted())"
+    }
+}
