@@ -1,0 +1,416 @@
+// The shell of checkpoints: takes the steps that `CheckpointMachine` decides, on the network and,
+// by `CheckpointWork`, on the disk; keeps progress durable between them; starts one when it is
+// due.
+//
+// One checkpoint is in flight at a time. A step that fails for a reason that passes is taken again
+// later, from what is durable; one that fails for good ends publishing: the volume turns read-only
+// when the lease or the head was lost.
+
+package import BlobModel
+internal import Codec
+internal import SystemIO
+internal import VolumeFormat
+
+/// What a checkpointer tells of itself.
+package struct CheckpointStatus: Sendable {
+    /// The newest checkpoint that is published, 0 when none is.
+    package var sequence: UInt64
+    package var manifest: BlobID?
+    /// Name of the step in flight; nil at rest.
+    package var step: String?
+    /// Packs stored, and their bytes, since the checkpointer was opened.
+    package var packsStored: UInt64
+    package var bytesStored: UInt64
+    /// Bytes written since the last cut, and the age (ms) of the oldest change.
+    package var unpublishedBytes: UInt64
+    package var unpublishedAge: UInt64
+    package var token: UInt32?
+    /// Why nothing will be published any more.
+    package var stopped: CheckpointError?
+    /// What went wrong last, nil since the last success.
+    package var lastError: CheckpointError?
+}
+
+/// Makes and publishes the checkpoints of one mounted volume.
+package actor Checkpointer {
+    let environment: CheckpointEnvironment
+    private(set) var machine: CheckpointMachine?
+    private(set) var work: CheckpointWork?
+    private var token: UInt32?
+
+    // A step in flight, and those who wait for its end.
+    private var isRunning = false
+    private var waiters: [CheckedContinuation<Void, Never>] = []
+
+    /// Cuts made, and the number of the last one whose checkpoint is published.
+    private var cutsMade: UInt64 = 0
+    private var cutsPublished: UInt64 = 0
+    private var lastStart: Duration?
+    private var snapshot: (any CutSnapshot)?
+    /// The cut whose gathering was not tried before.
+    private var freshGeneration: UInt64?
+
+    private var packsStored: UInt64 = 0
+    private var bytesStored: UInt64 = 0
+    private var currentStep: String?
+    private var stopped: CheckpointError?
+    private var lastError: CheckpointError?
+
+    package init(_ environment: CheckpointEnvironment) { self.environment = environment }
+
+    /// Takes the lease, compares local state with the ledger's head, and opens the volume for
+    /// writing.
+    ///
+    /// - Throws: `leaseLost` when another holds the lease (a claim is recorded then), `stranded`
+    ///   when the head is not ours; the volume takes no writes then.
+    package func open() async throws(CheckpointError) {
+        precondition(machine == nil)
+        let environment = environment
+        let source = environment.source
+        try await environment.blocking { () throws(CheckpointError) in
+            try environment.checkpointFiles.prepare()
+        }
+        let record = try await ledger { () async throws(HeadStoreError) in
+            try await environment.heads.record()
+        }
+        let lease = try await ledger { () async throws(HeadStoreError) in
+            try await environment.heads.acquireLease()
+        }
+        guard lease.holder == environment.mountKey else { throw .leaseLost }
+        let work = CheckpointWork(
+            environment: environment,
+            numbers: PackNumbers(token: lease.token),
+            packLength: environment.settings.packLength(on: environment.blobs),
+            epoch: record.currentEpoch
+        )
+        var machine = try await environment.blocking { () throws(CheckpointError) in
+            CheckpointMachine(
+                progress: try work.load(CheckpointProgress.localName) ?? .idle,
+                head: try work.load(PublishedHead.localName),
+                token: lease.token
+            )
+        }
+        machine.begin(current: record.head)
+        if case .stranded(let current) = machine.stopped { throw .stranded(current: current) }
+        let ready = machine
+        try await environment.blocking { () throws(CheckpointError) in
+            try work.cleanUp(after: ready.progress)
+            try volume { () throws(VolumeError) in
+                try source.setPublishedSequence(ready.sequence - 1)
+                try source.setLeaseToken(lease.token)
+            }
+        }
+        self.machine = machine
+        self.work = work
+        token = lease.token
+    }
+
+    /// Gives the lease back; the volume takes no writes any more.
+    package func close() async throws(CheckpointError) {
+        guard let token, stopped == nil else { return }
+        let environment = environment
+        try await environment.blocking { () throws(CheckpointError) in
+            try volume { () throws(VolumeError) in try environment.source.setLeaseToken(nil) }
+        }
+        self.token = nil
+        try await ledger { () async throws(HeadStoreError) in
+            try await environment.heads.releaseLease(token: token)
+        }
+    }
+
+    /// Makes checkpoints when they are due, until the task is cancelled or publishing ends.
+    package func run() async {
+        var pause = environment.settings.retryFirst
+        while !Task.isCancelled, stopped == nil {
+            do throws(CheckpointError) {
+                if isDue {
+                    try await checkpoint(asked: hasChanges)
+                    pause = environment.settings.retryFirst
+                }
+            } catch {
+                lastError = error
+                guard await sleep(for: jittered(pause)) else { return }
+                pause = min(pause * 2, environment.settings.retryLongest)
+                continue
+            }
+            guard await sleep(for: .milliseconds(500)) else { return }
+        }
+    }
+
+    /// Returns when all that was written before the call is certified and published.
+    ///
+    /// Waits through failures that may pass, up to `patience`.
+    ///
+    /// - Throws: The failure that does not pass, or the last one when patience ran out; nothing
+    ///   is lost, and the work goes on in `run`.
+    package func sync(patience: Duration? = nil) async throws(CheckpointError) {
+        let needed = cutsMade + 1
+        let start = environment.time.uptime
+        var pause = environment.settings.retryFirst
+        while cutsPublished < needed {
+            if Task.isCancelled { throw .cancelled }
+            if let stopped { throw stopped }
+            if isRunning {
+                await withCheckedContinuation { waiters.append($0) }
+                continue
+            }
+            do throws(CheckpointError) {
+                try await checkpoint(asked: true)
+            } catch {
+                lastError = error
+                guard error.isTransient else { throw error }
+                if let patience, environment.time.uptime - start >= patience { throw error }
+                guard await sleep(for: jittered(pause)) else { throw .cancelled }
+                pause = min(pause * 2, environment.settings.retryLongest)
+            }
+        }
+    }
+
+    package func status() -> CheckpointStatus {
+        let head = machine?.head
+        let unpublished = environment.source.unpublished()
+        return CheckpointStatus(
+            sequence: head?.manifest.sequence ?? 0,
+            manifest: head?.manifestBlob,
+            step: currentStep,
+            packsStored: packsStored,
+            bytesStored: bytesStored,
+            unpublishedBytes: unpublished.bytes,
+            unpublishedAge: unpublished.age,
+            token: token,
+            stopped: stopped,
+            lastError: lastError
+        )
+    }
+
+    // When.
+
+    private var hasChanges: Bool {
+        let unpublished = environment.source.unpublished()
+        let settings = environment.settings
+        let bytesMax = UInt64(settings.packsUnpublished * (work?.packLength ?? 0))
+        return unpublished.bytes >= bytesMax && unpublished.bytes > 0
+            || unpublished.age >= settings.ageMax
+    }
+
+    private var isDue: Bool {
+        guard !isRunning, let machine else { return false }
+        // What a crash or a failure interrupted goes on at once.
+        guard case .idle = machine.progress else { return true }
+        if let lastStart, environment.time.uptime - lastStart < environment.settings.spacing {
+            return false
+        }
+        return hasChanges
+    }
+
+    private func sleep(for duration: Duration) async -> Bool {
+        // It only throws when the task is cancelled.
+        (try? await environment.time.sleep(for: duration)) != nil
+    }
+
+    /// Between half of the pause and all of it, so that mounts do not return in step.
+    private func jittered(_ pause: Duration) -> Duration {
+        let share = Int(environment.entropy.uint64(below: 512)) + 512
+        return pause * share / 1024
+    }
+
+    // How.
+
+    /// Takes steps until none is left; those who wait are woken also on a throw.
+    private func checkpoint(asked: Bool) async throws(CheckpointError) {
+        precondition(!isRunning)
+        guard machine != nil else { throw .leaseLost }
+        isRunning = true
+        lastStart = environment.time.uptime
+        defer {
+            isRunning = false
+            currentStep = nil
+            let woken = waiters
+            waiters = []
+            for waiter in woken { waiter.resume() }
+        }
+        if asked { machine?.handle(.asked) }
+        while let step = machine?.step, step != .rest { try await take(step) }
+        lastError = nil
+    }
+
+    private func take(_ step: CheckpointMachine.Step) async throws(CheckpointError) {
+        guard let work else { preconditionFailure("A checkpointer is opened first.") }
+        currentStep = step.name
+        switch step {
+        case .rest:
+            return
+        case .cut:
+            try await cut(work)
+        case .gather(let generation):
+            try await gather(work, generation)
+            machine?.handle(.gathered)
+        case .sealRows(let generation, let sequence):
+            let base = snapshot
+            let rows = try await environment.blocking { () throws(CheckpointError) in
+                try work.sealRows(generation: generation, sequence: sequence, base: base)
+            }
+            try await note(.rowsSealed(rows))
+            snapshot?.close()
+            snapshot = nil
+        case .storeRows(_, let rows):
+            machine?.handle(.rowsStored(try await store(rows.packs.map(\.header.id), work)))
+        case .sealManifest(let generation, let rows, let blobs):
+            let head = machine?.head
+            let token = token ?? 0
+            let sealed = try await environment.blocking { () throws(CheckpointError) in
+                try work.sealManifest(
+                    generation: generation,
+                    rows: rows,
+                    blobs: blobs,
+                    head: head,
+                    token: token
+                )
+            }
+            try await note(.manifestSealed(sealed))
+        case .storeManifest(let sealed):
+            let blobs = try await store([sealed.pack.header.id], work)
+            for blob in blobs { try await note(.manifestStored(blob)) }
+        case .publish, .readHead, .finish, .stop:
+            try await conclude(step, work)
+        }
+    }
+
+    private func conclude(
+        _ step: CheckpointMachine.Step,
+        _ work: CheckpointWork
+    ) async throws(CheckpointError) {
+        switch step {
+        case .publish(let intent):
+            let outcome = await publish(intent)
+            try await note(.publishOutcome(outcome))
+            // Whether it took effect is read from the head; a ledger out of reach is waited for.
+            if case .failure(let error) = outcome, error.isTransient { throw .heads(error) }
+        case .readHead:
+            let heads = environment.heads
+            let record = try await ledger { () async throws(HeadStoreError) in
+                try await heads.record()
+            }
+            try await note(.head(record.head))
+        case .finish(let generation, let head):
+            try await environment.blocking { () throws(CheckpointError) in
+                try work.finish(generation: generation, head)
+            }
+            try await note(.finished)
+            cutsPublished = cutsMade
+        case .stop(let reason):
+            try await stop(reason)
+        default:
+            preconditionFailure("\(step) is no step of publication")
+        }
+    }
+
+    private func publish(_ intent: CheckpointMachine.Intent) async -> Result<Head, HeadStoreError> {
+        do throws(HeadStoreError) {
+            let head = try await environment.heads.publish(
+                manifest: intent.manifest,
+                expected: intent.expected,
+                token: intent.token,
+                pins: []
+            )
+            return .success(head)
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func stop(_ reason: CheckpointMachine.Reason) async throws(CheckpointError) {
+        let error: CheckpointError
+        switch reason {
+        case .leaseLost: error = .leaseLost
+        case .stranded(let current): error = .stranded(current: current)
+        }
+        stopped = error
+        let source = environment.source
+        try await environment.blocking { () throws(CheckpointError) in
+            try volume { () throws(VolumeError) in try source.setLeaseToken(nil) }
+        }
+        throw error
+    }
+
+    /// Tells the machine, and makes its progress durable.
+    private func note(_ event: CheckpointMachine.Event) async throws(CheckpointError) {
+        guard var next = machine, let work else { return }
+        next.handle(event)
+        if next.progress != machine?.progress {
+            let progress = next.progress
+            try await environment.blocking { () throws(CheckpointError) in
+                try work.save(progress)
+            }
+        }
+        machine = next
+    }
+
+    private func cut(_ work: CheckpointWork) async throws(CheckpointError) {
+        let cut = try await environment.blocking { () throws(CheckpointError) in try work.cut() }
+        cutsMade += 1
+        guard !cut.isEmpty || machine?.head == nil else {
+            cut.snapshot.close()
+            let sequence = (machine?.sequence ?? 1) - 1
+            let source = environment.source
+            try await environment.blocking { () throws(CheckpointError) in
+                try volume { () throws(VolumeError) in
+                    try source.finishCut(generation: cut.generation, sequence: sequence)
+                }
+                try work.files.removeCuts(except: nil)
+            }
+            cutsPublished = cutsMade
+            machine?.handle(.cutWasEmpty)
+            return
+        }
+        let wantsBase = CheckpointWork.wantsBase(
+            over: machine?.head,
+            deltaByteCount: cut.byteCount,
+            settings: environment.settings
+        )
+        if wantsBase { snapshot = cut.snapshot } else { cut.snapshot.close() }
+        freshGeneration = cut.generation
+        try await note(.cut(generation: cut.generation))
+    }
+
+    // Storing.
+
+    private func gather(
+        _ work: CheckpointWork,
+        _ generation: UInt64
+    ) async throws(CheckpointError) {
+        let resumes = freshGeneration != generation
+        freshGeneration = nil
+        let (gatherer, sealed) = try await environment.blocking { () throws(CheckpointError) in
+            try work.beginGathering(generation: generation, resumes: resumes)
+        }
+        let uploads = Uploads(work: work)
+        let outcome = await uploads.storeContents(of: gatherer, sealedBefore: sealed)
+        packsStored += UInt64(outcome.packs)
+        bytesStored += UInt64(outcome.bytes)
+        if let failure = outcome.failure { throw failure }
+    }
+
+    private func store(
+        _ packs: [UInt64],
+        _ work: CheckpointWork
+    ) async throws(CheckpointError) -> [BlobID] {
+        var blobs: [BlobID] = []
+        for id in packs {
+            let pack = try await environment.blocking { () throws(CheckpointError) in
+                try work.readSealed(id)
+            }
+            let stored = try await Uploads(work: work).store(pack)
+            packsStored += 1
+            bytesStored += UInt64(pack.bytes.count)
+            blobs.append(stored.blob)
+        }
+        return blobs
+    }
+
+    private func ledger<Result: Sendable>(
+        _ body: @Sendable () async throws(HeadStoreError) -> Result
+    ) async throws(CheckpointError) -> Result {
+        do throws(HeadStoreError) { return try await body() } catch { throw .heads(error) }
+    }
+}

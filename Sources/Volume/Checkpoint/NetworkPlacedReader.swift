@@ -1,0 +1,337 @@
+// Reads bytes that the log no longer has. From near to far: opened frames in memory, blocks in
+// the cache, the pack's own file while it is in flight, the network. Frames authenticate
+// themselves (AEAD), so the network is asked for just the bytes that are needed; only when a
+// frame does not open is it asked for verified ones, and only when those do not open either is
+// the volume corrupt.
+
+internal import BlobModel
+internal import Synchronization
+package import SystemIO
+internal import VolumeFormat
+
+/// How much a reader of placed bytes keeps and reads ahead.
+package struct PlacedReaderSettings: Sendable {
+    /// Bytes of opened frames in memory.
+    package var openedBytesMax = 64 << 20
+    /// Bytes of sealed blocks in memory.
+    package var blockBytesMax = 32 << 20
+    /// Bytes of sealed blocks on the local disk; 0 where the network is as near (embedded).
+    package var diskBytesMax: UInt64 = 1 << 30
+    /// A first read of a place fetches so many bytes; each further one in sequence twice as many.
+    package var readAheadFirst = 256 << 10
+    package var readAheadMax = 4 << 20
+
+    package init() {}
+}
+
+/// Fetches, authenticates and keeps bytes of slices that are on the network.
+package final class NetworkPlacedReader: PlacedReader {
+    private struct FrameKey: Hashable {
+        var pack: UInt64
+        var number: UInt32
+    }
+
+    /// Where the last reads of slices ended, and how far they read ahead.
+    private struct Sequence {
+        var end: UInt32
+        var window: Int
+    }
+
+    /// Slices whose reading order is followed.
+    private static let sequencesMax = 1024
+
+    private let environment: CheckpointEnvironment
+    private let settings: PlacedReaderSettings
+    private let resolver: PlacementResolver
+    private let opened: GenerationCache<FrameKey>
+    private let blocks: BlockCache
+    private let flights = BlockFlights()
+    /// Guards the reading orders.
+    private let sequences = Mutex<[UInt64: Sequence]>([:])
+
+    /// Opens the cache in `<state>/cache`.
+    ///
+    /// Blocking.
+    package init(
+        _ environment: CheckpointEnvironment,
+        settings: PlacedReaderSettings = PlacedReaderSettings()
+    ) throws(SystemError) {
+        self.environment = environment
+        self.settings = settings
+        resolver = PlacementResolver(
+            source: environment.source,
+            volume: environment.volume,
+            keys: environment.keys
+        )
+        opened = GenerationCache(limit: settings.openedBytesMax)
+        blocks = try BlockCache(
+            files: environment.files,
+            directory: environment.directory + "/cache",
+            diskBytesMax: settings.diskBytesMax,
+            memoryBytesMax: settings.blockBytesMax
+        )
+    }
+
+    package func readCached(
+        _ slice: UInt64,
+        offset: UInt32,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(VolumeError) -> Bool {
+        guard buffer.count > 0 else { return true }
+        let fragments = try resolve(slice, offset, UInt32(buffer.count))
+        var parts: [(bytes: [UInt8], range: Range<Int>)] = []
+        for fragment in fragments {
+            for index in fragment.chunk.layout.frameRange(of: fragment.plain) {
+                guard let frame = nearFrame(fragment.chunk, index) else { return false }
+                parts.append((frame, fragment.range(inFrame: index)))
+            }
+        }
+        var at = 0
+        for part in parts {
+            unsafe part.bytes.withUnsafeBytes { bytes in
+                let target = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[at...])
+                unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[part.range]))
+            }
+            at += part.range.count
+        }
+        return true
+    }
+
+    package func read(
+        _ slice: UInt64,
+        offset: UInt32,
+        length: UInt32
+    ) async throws(VolumeError) -> [UInt8] {
+        guard length > 0 else { return [] }
+        let window = readAhead(slice, offset, length)
+        let fragments = try await environment.pool.run { [self] () throws(VolumeError) in
+            try resolve(slice, offset, length)
+        }
+        var result: [UInt8] = []
+        result.reserveCapacity(Int(length))
+        for fragment in fragments {
+            for index in fragment.chunk.layout.frameRange(of: fragment.plain) {
+                let frame = try await frame(fragment.chunk, index, window: window)
+                result += frame[fragment.range(inFrame: index)]
+            }
+        }
+        return result
+    }
+
+    private func resolve(
+        _ slice: UInt64,
+        _ offset: UInt32,
+        _ length: UInt32
+    ) throws(VolumeError) -> [PlacedFragment] {
+        do throws(CheckpointError) {
+            return try resolver.resolve(slice, offset: offset, length: length)
+        } catch {
+            throw error.asVolumeError
+        }
+    }
+
+    /// How many bytes to fetch when something must be.
+    private func readAhead(_ slice: UInt64, _ offset: UInt32, _ length: UInt32) -> Int {
+        sequences.withLock { sequences in
+            if sequences.count >= Self.sequencesMax { sequences = [:] }
+            var window = settings.readAheadFirst
+            if let last = sequences[slice], last.end == offset {
+                window = min(last.window * 2, settings.readAheadMax)
+            }
+            sequences[slice] = Sequence(end: offset &+ length, window: window)
+            return window
+        }
+    }
+
+    // Frames.
+
+    private func key(_ chunk: ResolvedChunk, _ index: Int) -> FrameKey {
+        FrameKey(
+            pack: chunk.pack.header.id,
+            number: chunk.layout.firstFrame + UInt32(index)
+        )
+    }
+
+    /// The frame if it needs no network.
+    ///
+    /// Blocking, local disk at most.
+    private func nearFrame(_ chunk: ResolvedChunk, _ index: Int) -> [UInt8]? {
+        if let frame = opened.value(key(chunk, index)) { return frame }
+        let range = chunk.layout.storedRange(ofFrames: index..<index + 1)
+        guard let stored = nearBytes(chunk.pack, range) else { return nil }
+        // What is here and does not open is fetched anew.
+        return try? open(chunk, index, stored)
+    }
+
+    private func open(
+        _ chunk: ResolvedChunk,
+        _ index: Int,
+        _ stored: [UInt8]
+    ) throws(VolumeFormatError) -> [UInt8] {
+        let frame = try chunk.pack.sealing.open(
+            stored[...],
+            of: chunk.id,
+            layout: chunk.layout,
+            index: index
+        )
+        opened.insert(frame, key(chunk, index))
+        return frame
+    }
+
+    private func frame(
+        _ chunk: ResolvedChunk,
+        _ index: Int,
+        window: Int
+    ) async throws(VolumeError) -> [UInt8] {
+        if let frame = opened.value(key(chunk, index)) { return frame }
+        let near = await environment.pool.run { [self] in nearFrame(chunk, index) }
+        if let near { return near }
+        let range = chunk.layout.storedRange(ofFrames: index..<index + 1)
+        let stored = try await fetch(chunk.pack, range, window: window)
+        if let frame = try? open(chunk, index, stored) { return frame }
+        // Somebody lied, or rotted: forget what came, and ask for verified bytes.
+        for block in blockIndices(range) {
+            blocks.remove(BlockKey(pack: chunk.pack.header.id, index: block))
+        }
+        let verified = try await readBlob(chunk.pack, range, .store)
+        do throws(VolumeFormatError) {
+            return try open(chunk, index, verified)
+        } catch {
+            resolver.forget(chunk.id)
+            throw .corrupt("pack \(chunk.pack.header.id): \(error)")
+        }
+    }
+
+    // Bytes of packs.
+
+    private func blockIndices(_ range: Range<UInt64>) -> Range<UInt32> {
+        let size = UInt64(BlockKey.length)
+        return UInt32(range.lowerBound / size)..<UInt32((range.upperBound - 1) / size + 1)
+    }
+
+    /// Bytes of a pack from the cache, or from its file while it is in flight.
+    ///
+    /// Blocking.
+    private func nearBytes(_ pack: ResolvedPack, _ range: Range<UInt64>) -> [UInt8]? {
+        if let cached = cachedBytes(pack, range) { return cached }
+        guard pack.blob == nil else { return nil }
+        let path = environment.checkpointFiles.packPath(pack.header.id)
+        // The file goes when the pack is stored: the network has it then.
+        guard let file = try? environment.files.open(path, .read) else { return nil }
+        defer { file.close() }
+        let bytes = try? file.read(count: range.count, at: Int(range.lowerBound))
+        return bytes?.count == range.count ? bytes : nil
+    }
+
+    private func cachedBytes(_ pack: ResolvedPack, _ range: Range<UInt64>) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(range.count)
+        for index in blockIndices(range) {
+            guard let block = blocks.block(BlockKey(pack: pack.header.id, index: index)) else {
+                return nil
+            }
+            let start = UInt64(index) * UInt64(BlockKey.length)
+            let lower = Int(max(range.lowerBound, start) - start)
+            let upper = Int(min(range.upperBound - start, UInt64(BlockKey.length)))
+            guard lower < upper, upper <= block.count else { return nil }
+            bytes += block[lower..<upper]
+        }
+        return bytes
+    }
+
+    /// Fetches what holds `range`, up to `window` bytes of the pack from there on; once, however
+    /// many ask.
+    private func fetch(
+        _ pack: ResolvedPack,
+        _ range: Range<UInt64>,
+        window: Int
+    ) async throws(VolumeError) -> [UInt8] {
+        guard range.upperBound <= pack.length else {
+            throw .corrupt("a frame outside pack \(pack.header.id)")
+        }
+        let size = UInt64(BlockKey.length)
+        let needed = blockIndices(range)
+        let last = UInt32((pack.length - 1) / size)
+        let ahead = UInt32(window / BlockKey.length)
+        let wanted =
+            needed
+            .lowerBound...max(
+                needed.upperBound - 1,
+                min(last, needed.lowerBound + ahead)
+            )
+        let keys = wanted.map { BlockKey(pack: pack.header.id, index: $0) }
+        while true {
+            guard let flight = await flights.begin(keys) else {
+                let found = await environment.pool.run { [self] in nearBytes(pack, range) }
+                if let found { return found }
+                continue
+            }
+            // Another flight may have landed since the cache was asked.
+            if let found = await environment.pool.run({ [self] in nearBytes(pack, range) }) {
+                await flights.end(flight, keys)
+                return found
+            }
+            let outcome = await fetchBlocks(pack, keys)
+            await flights.end(flight, keys)
+            let bytes = try outcome.get()
+            let start = UInt64(wanted.lowerBound) * size
+            return Array(bytes[Int(range.lowerBound - start)..<Int(range.upperBound - start)])
+        }
+    }
+
+    private func fetchBlocks(
+        _ pack: ResolvedPack,
+        _ keys: [BlockKey]
+    ) async -> Result<[UInt8], VolumeError> {
+        let size = UInt64(BlockKey.length)
+        guard let first = keys.first, let last = keys.last else { return .success([]) }
+        let start = UInt64(first.index) * size
+        let end = min(pack.length, (UInt64(last.index) + 1) * size)
+        do throws(VolumeError) {
+            let bytes = try await readBlob(pack, start..<end, .caller)
+            let blocks = blocks
+            await environment.pool.run {
+                for key in keys {
+                    let lower = Int(UInt64(key.index) * size - start)
+                    let upper = min(lower + BlockKey.length, bytes.count)
+                    blocks.insert(Array(bytes[lower..<upper]), key)
+                }
+            }
+            return .success(bytes)
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func readBlob(
+        _ pack: ResolvedPack,
+        _ range: Range<UInt64>,
+        _ authentication: ReadAuthentication
+    ) async throws(VolumeError) -> [UInt8] {
+        guard let blob = pack.blob else {
+            throw .corrupt("pack \(pack.header.id) was never stored and is not here")
+        }
+        do throws(BlobStoreError) {
+            let bytes = try await environment.blobs.read(
+                blob,
+                range: range,
+                authentication: authentication
+            )
+            guard bytes.count == range.count else {
+                throw BlobStoreError.corrupt(blob, "a read of another length")
+            }
+            return bytes
+        } catch {
+            throw CheckpointError.blobs(error).asVolumeError
+        }
+    }
+}
+
+extension PlacedFragment {
+    /// The part of frame `index` that belongs to the fragment.
+    func range(inFrame index: Int) -> Range<Int> {
+        let frame = chunk.layout.plainRange(ofFrame: index)
+        return plain.clamped(to: frame).lowerBound - frame.lowerBound..<plain.clamped(to: frame)
+            .upperBound - frame.lowerBound
+    }
+}

@@ -1,0 +1,254 @@
+import BlobModel
+import Synchronization
+
+/// Decides at which call of the world around a checkpointer a crash or a failure comes.
+final class FaultPlan: Sendable {
+    private struct State {
+        var calls = 0
+        var failing: Int?
+        var isForEver = false
+    }
+
+    private let state = Mutex(State())
+
+    /// Fails call number `call` from now, and with `forEver` all after it, as after a crash.
+    func fail(at call: Int, forEver: Bool) {
+        state.withLock { state in
+            state.calls = 0
+            state.failing = call
+            state.isForEver = forEver
+        }
+    }
+
+    func clear() { state.withLock { $0.failing = nil } }
+
+    /// Calls so far.
+    var calls: Int { state.withLock { $0.calls } }
+
+    /// Whether this call fails.
+    func strikes() -> Bool {
+        state.withLock { state in
+            state.calls += 1
+            guard let failing = state.failing else { return false }
+            return state.isForEver ? state.calls >= failing : state.calls == failing
+        }
+    }
+}
+
+/// A network of blobs that is a dictionary.
+final class InMemoryBlobStore: BlobStore {
+    private struct State {
+        var blobs: [BlobID: [UInt8]] = [:]
+        var storeCalls = 0
+        var readCalls = 0
+        var bytesRead = 0
+        var lostAcknowledgements = 0
+        var liesToCallers = false
+        var rotten: Set<BlobID> = []
+    }
+
+    private let state = Mutex(State())
+    let plan: FaultPlan
+    let metadataLength: UInt64 = 1000
+
+    init(plan: FaultPlan = FaultPlan()) { self.plan = plan }
+
+    /// What is stored, and so paid for.
+    var blobs: [BlobID: [UInt8]] { state.withLock { $0.blobs } }
+    var storeCalls: Int { state.withLock { $0.storeCalls } }
+    var readCalls: Int { state.withLock { $0.readCalls } }
+    var bytesRead: Int { state.withLock { $0.bytesRead } }
+
+    /// The next `count` stores take effect, and say that they did not.
+    func loseAcknowledgements(_ count: Int) { state.withLock { $0.lostAcknowledgements = count } }
+
+    /// Whether reads that the caller authenticates return wrong bytes.
+    func lieToCallers(_ lies: Bool) { state.withLock { $0.liesToCallers = lies } }
+
+    /// All reads of this blob return wrong bytes.
+    func rot(_ blob: BlobID) { _ = state.withLock { $0.rotten.insert(blob) } }
+
+    func encodedLength(of length: UInt64) -> UInt64? {
+        length > 1 << 30 ? nil : length * 5 + 10 * metadataLength
+    }
+
+    func store(_ bytes: [UInt8]) async throws(BlobStoreError) -> StoredBlob {
+        if plan.strikes() { throw .unavailable("planned") }
+        let blob = BlobID(bytes: Blake2b256.hash(bytes, kind: "test-blob"))
+        let isLost = state.withLock { state in
+            state.storeCalls += 1
+            state.blobs[blob] = bytes
+            guard state.lostAcknowledgements > 0 else { return false }
+            state.lostAcknowledgements -= 1
+            return true
+        }
+        if isLost { throw .unavailable("lost acknowledgement") }
+        let pool = ObjectID(bytes: [UInt8](repeating: 1, count: 32))
+        return StoredBlob(
+            blob: blob,
+            length: UInt64(bytes.count),
+            lifetime: .pool(pool, end: 100)
+        )
+    }
+
+    func read(
+        _ blob: BlobID,
+        range: Range<UInt64>,
+        authentication: ReadAuthentication
+    ) async throws(BlobStoreError) -> [UInt8] {
+        if plan.strikes() { throw .unavailable("planned") }
+        let (found, lies) = state.withLock { state in
+            state.readCalls += 1
+            state.bytesRead += range.count
+            let lies =
+                state.liesToCallers && authentication == .caller
+                || state.rotten.contains(blob)
+            return (state.blobs[blob], lies)
+        }
+        guard let bytes = found else { throw .notFound(blob) }
+        guard range.upperBound <= UInt64(bytes.count) else { throw .invalidRequest("range") }
+        let part = Array(bytes[Int(range.lowerBound)..<Int(range.upperBound)])
+        return lies ? part.map { $0 ^ 1 } : part
+    }
+
+    func length(of blob: BlobID) async throws(BlobStoreError) -> UInt64 {
+        guard let bytes = blobs[blob] else { throw .notFound(blob) }
+        return UInt64(bytes.count)
+    }
+
+    func lifetime(of blob: BlobID) async throws(BlobStoreError) -> BlobLifetime? {
+        guard blobs[blob] != nil else { return nil }
+        return .pool(ObjectID(bytes: [UInt8](repeating: 1, count: 32)), end: 100)
+    }
+}
+
+/// A ledger of one volume, shared by the head stores of its mounts.
+final class InMemoryLedger: Sendable {
+    enum PublishFault {
+        /// It took effect, and the answer was lost.
+        case unknownButDone
+        /// It did not take effect, and the answer was lost.
+        case unknownAndUndone
+    }
+
+    fileprivate struct State {
+        var head: Head?
+        var token: UInt32 = 0
+        var holder: PublicKey?
+        var faults: [PublishFault] = []
+        var time: UInt64 = 1_000_000
+    }
+
+    fileprivate let state = Mutex(State())
+    let volume = VolumeID(bytes: [UInt8](repeating: 0x22, count: 32))
+
+    var head: Head? { state.withLock { $0.head } }
+
+    func failPublications(_ faults: [PublishFault]) { state.withLock { $0.faults = faults } }
+
+    /// Gives the lease to somebody else.
+    func giveLease(to holder: PublicKey) {
+        state.withLock { state in
+            state.token += 1
+            state.holder = holder
+        }
+    }
+
+    /// What another mount might have published.
+    func publishForeign(_ manifest: BlobID) {
+        state.withLock { state in
+            state.head = Head(
+                sequence: (state.head?.sequence ?? 0) + 1,
+                manifest: manifest,
+                token: state.token,
+                publishedAt: 0
+            )
+        }
+    }
+}
+
+/// One mount's view of the ledger.
+struct InMemoryHeadStore: HeadStore {
+    let ledger: InMemoryLedger
+    let mountKey: PublicKey
+    let plan: FaultPlan
+
+    private var lease: Lease {
+        ledger.state.withLock { Lease(token: $0.token, holder: $0.holder, claim: nil) }
+    }
+
+    func record() async throws(HeadStoreError) -> VolumeRecord {
+        if plan.strikes() { throw .unavailable("planned") }
+        return VolumeRecord(
+            volume: ledger.volume,
+            head: ledger.head,
+            lease: lease,
+            pins: [],
+            poolCapacity: 1 << 40,
+            poolUsed: 0,
+            poolEnd: 100,
+            currentEpoch: 1
+        )
+    }
+
+    func acquireLease() async throws(HeadStoreError) -> Lease {
+        if plan.strikes() { throw .unavailable("planned") }
+        ledger.state.withLock { state in
+            guard state.holder == nil || state.holder == mountKey else { return }
+            state.token += 1
+            state.holder = mountKey
+        }
+        return lease
+    }
+
+    func takeOverLease() async throws(HeadStoreError) -> Lease {
+        ledger.giveLease(to: mountKey)
+        return lease
+    }
+
+    func releaseLease(token: UInt32) async throws(HeadStoreError) {
+        let current = lease
+        guard current.token == token else { throw .leaseLost(current) }
+        ledger.state.withLock { $0.holder = nil }
+    }
+
+    func publish(
+        manifest: BlobID,
+        expected: UInt64,
+        token: UInt32,
+        pins: [UInt64]
+    ) async throws(HeadStoreError) -> Head {
+        if plan.strikes() { throw .unavailable("planned") }
+        let result = ledger.state.withLock { state -> Result<Head, HeadStoreError> in
+            let fault = state.faults.isEmpty ? nil : state.faults.removeFirst()
+            if case .unknownAndUndone = fault { return .failure(.outcomeUnknown("planned")) }
+            if let head = state.head, head.manifest == manifest, head.sequence == expected + 1 {
+                return .success(head)
+            }
+            guard state.token == token else {
+                let lease = Lease(token: state.token, holder: state.holder, claim: nil)
+                return .failure(.leaseLost(lease))
+            }
+            guard (state.head?.sequence ?? 0) == expected else {
+                return .failure(.conflict(current: state.head))
+            }
+            state.time += 1
+            let head = Head(
+                sequence: expected + 1,
+                manifest: manifest,
+                token: token,
+                publishedAt: state.time
+            )
+            state.head = head
+            if case .unknownButDone = fault { return .failure(.outcomeUnknown("planned")) }
+            return .success(head)
+        }
+        return try result.get()
+    }
+
+    func retire(
+        _ blobs: [BlobID],
+        sequence: UInt64,
+        token: UInt32
+    ) async throws(HeadStoreError) {}
+}
