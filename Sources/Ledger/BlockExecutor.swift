@@ -2,6 +2,7 @@
 // lead through here, so they can not drift apart.
 
 package import BlobModel
+package import Codec
 
 /// Why a block is not the next one of a chain.
 package enum BlockError: Error, Equatable, Sendable {
@@ -90,6 +91,11 @@ package struct ExecutedBlock: Sendable {
     package let block: Block
     /// Ascending by key.
     package let writes: [StateWrite]
+
+    package init(block: Block, writes: [StateWrite]) {
+        self.block = block
+        self.writes = writes
+    }
 }
 
 /// One transaction's fate on the way into a block.
@@ -184,5 +190,21 @@ package enum BlockExecutor {
             }
         }
         return overlay.writes
+    }
+}
+
+extension ChainTip: BCSCodable {
+    package func encode(to writer: inout ByteWriter) {
+        writer.write(reference)
+        writer.write(milliseconds)
+        writer.write(incarnation)
+        writer.write(logIndex)
+    }
+
+    package init(from reader: inout ByteReader) throws(CodecError) {
+        reference = try reader.read()
+        milliseconds = try reader.readUInt64()
+        incarnation = try reader.readUInt32()
+        logIndex = try reader.readUInt64()
     }
 }

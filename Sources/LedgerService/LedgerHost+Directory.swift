@@ -1,0 +1,100 @@
+package import BlobModel
+package import Ledger
+package import SystemIO
+
+/// What a host needs besides its directory.
+package struct LedgerHostOptions: Sendable {
+    /// Signs blocks; the genesis names it.
+    package var key: SigningKey
+    package var files: any FileSystem
+    package var time: any TimeSource
+    /// Carries the blocking calls; one thread, and nobody else's, is right.
+    package var pool: BlockingPool
+    /// Where blocks go before they are acknowledged.
+    package var sink: (any BlockSink)?
+
+    package init(
+        key: SigningKey,
+        files: any FileSystem = LinuxFileSystem(),
+        time: any TimeSource = LinuxTimeSource(),
+        pool: BlockingPool = BlockingPool(threads: 1, name: "ledger"),
+        sink: (any BlockSink)? = nil
+    ) {
+        self.key = key
+        self.files = files
+        self.time = time
+        self.pool = pool
+        self.sink = sink
+    }
+}
+
+extension LedgerHost {
+    /// Makes a ledger in `directory` and hosts it.
+    package static func create(
+        _ directory: String,
+        genesis: Genesis,
+        _ options: LedgerHostOptions
+    ) async throws(LedgerStoreError) -> LedgerHost {
+        let files = options.files
+        let pool = options.pool
+        let engine = try await pool.run { () throws(LedgerStoreError) in
+            Confined<any LedgerEngine>(
+                try LedgerStore.create(directory, genesis: genesis, in: files),
+                pool: pool
+            )
+        }
+        return try await host(engine, options)
+    }
+
+    /// Hosts the ledger in `directory`.
+    ///
+    /// With `sources` it first takes the blocks that they have and it lacks: an old backup that
+    /// was put back catches up, and a chain that parted from theirs is refused.
+    package static func open(
+        _ directory: String,
+        network: NetworkID,
+        _ options: LedgerHostOptions,
+        catchingUpFrom sources: [any BlockSource] = [],
+        answersMin: Int = 0
+    ) async throws(LedgerStoreError) -> LedgerHost {
+        let files = options.files
+        let pool = options.pool
+        let engine = try await pool.run { () throws(LedgerStoreError) in
+            Confined<any LedgerEngine>(
+                try LedgerStore.open(directory, network: network, in: files),
+                pool: pool
+            )
+        }
+        if !sources.isEmpty {
+            try await LedgerRestore.catchUp(engine, from: sources, answersMin: answersMin)
+        }
+        return try await host(engine, options)
+    }
+
+    private static func host(
+        _ engine: Confined<any LedgerEngine>,
+        _ options: LedgerHostOptions
+    ) async throws(LedgerStoreError) -> LedgerHost {
+        let (genesis, tip) = await engine.run { ($0.genesis, $0.tip) }
+        guard genesis.blockKey == options.key.publicKey else { throw .wrongKey }
+        return LedgerHost(
+            engine: engine,
+            genesis: genesis,
+            tip: tip,
+            key: options.key,
+            time: options.time,
+            sink: options.sink
+        )
+    }
+
+    /// Executes the whole chain anew and compares every row; long, and meanwhile nothing else is
+    /// answered.
+    package func verify() async throws(LedgerStoreError) -> VerificationReport {
+        try await engine.run { engine throws(LedgerStoreError) in
+            guard let store = engine as? LedgerStore else {
+                throw .failed("this engine has no store to verify")
+            }
+            return try store.verify()
+        }
+    }
+}

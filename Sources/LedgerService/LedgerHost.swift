@@ -1,0 +1,150 @@
+// The host of a ledger: takes transactions, makes blocks of those that wait, keeps them, and
+// answers. The rules are in `Ledger`; here is only order, durability and waiting.
+//
+//     submit ─► queue ─► batch ─► execute ─► one SQLite transaction ─► sink ─► replies
+//
+// There is no task of its own: of the callers that wait, one leads. It carries batches through
+// until its own is done, and hands the lead to the first that waits then.
+
+internal import BlobModel
+package import Ledger
+internal import Synchronization
+package import SystemIO
+
+/// Keeps blocks somewhere else too, before their transactions are acknowledged.
+///
+/// An embedded network stores each block in f + 1 node directories, so that losing the ledger's
+/// loses nothing that was acknowledged. A daemon has no sink: its nodes follow.
+package protocol BlockSink: Sendable {
+    /// Returns when the block is durable in enough places. The same block may come again.
+    func store(_ block: Block) async throws
+}
+
+/// A ledger in this process, over an engine.
+package final class LedgerHost: LedgerConnection {
+    /// Callers beyond this many are turned away.
+    static let waitingMax = 4096
+    /// A block's transactions have no more bytes than this together, unless it has only one.
+    static let blockBytesMax = 1 << 19
+    private static let blocksMax = 256
+    private static let answerBytesMax = 4 << 20
+    /// The longest that a poll waits.
+    static let waitMillisecondsMax: UInt64 = 60_000
+
+    let engine: Confined<any LedgerEngine>
+    let key: SigningKey
+    let time: any TimeSource
+    let sink: (any BlockSink)?
+    private let fixed: Genesis
+    let state: Mutex<HostState>
+
+    /// Hosts `engine`, whose one user this is from now on.
+    ///
+    /// - Precondition: `key` is the block key of `genesis`, and `tip` the engine's.
+    init(
+        engine: Confined<any LedgerEngine>,
+        genesis: Genesis,
+        tip: ChainTip,
+        key: SigningKey,
+        time: any TimeSource,
+        sink: (any BlockSink)?
+    ) {
+        precondition(genesis.blockKey == key.publicKey)
+        fixed = genesis
+        state = Mutex(HostState(tip: tip))
+        self.engine = engine
+        self.key = key
+        self.time = time
+        self.sink = sink
+    }
+
+    package func genesis() async throws(LedgerError) -> Genesis { fixed }
+
+    package func head() async throws(LedgerError) -> SignedBlockHeader? {
+        try await onEngine { engine throws(LedgerStoreError) in
+            let height = engine.tip.reference.height
+            guard height > 0 else { return nil }
+            return try engine.blocks(from: height, limit: 1, bytesMax: .max).first?.signedHeader
+        }
+    }
+
+    package func query(_ query: LedgerQuery) async throws(LedgerError) -> LedgerAnswer {
+        try await onEngine { engine throws(LedgerStoreError) in
+            if case .result(let digest) = query {
+                return .result(try engine.result(of: digest))
+            }
+            do throws(StateError) {
+                return try Self.answer(query, engine)
+            } catch {
+                throw .failed("\(error)")
+            }
+        }
+    }
+
+    private static func answer(
+        _ query: LedgerQuery,
+        _ engine: some LedgerEngine
+    ) throws(StateError) -> LedgerAnswer {
+        try LedgerState.answer(query, at: engine.tip, from: engine)
+    }
+
+    package func blocks(
+        from height: UInt64,
+        limit: Int,
+        waitMilliseconds: UInt64
+    ) async throws(LedgerError) -> [Block] {
+        let height = max(height, 1)
+        let limit = min(limit, Self.blocksMax)
+        let deadline = min(waitMilliseconds, Self.waitMillisecondsMax)
+        guard limit > 0 else { return [] }
+        while true {
+            let tip = state.withLock { $0.tip.reference.height }
+            guard height <= tip + 1 else { throw .behind(height: tip) }
+            if height <= tip {
+                return try await onEngine { engine throws(LedgerStoreError) in
+                    try engine.blocks(
+                        from: height,
+                        limit: limit,
+                        bytesMax: Self.answerBytesMax
+                    )
+                }
+            }
+            guard deadline > 0, await waitForBlock(after: tip, milliseconds: deadline) else {
+                return []
+            }
+        }
+    }
+
+    /// Ends the epoch when its time has come; what a daemon calls from time to time.
+    ///
+    /// Returns whether it did. Does nothing in a network whose epochs have no duration.
+    package func advanceEpochIfDue(entropy: some Entropy) async throws(LedgerError) -> Bool {
+        let info = try await info()
+        let duration = info.rules.epochDurationMilliseconds
+        let (end, overflow) = info.epochStartMilliseconds.addingReportingOverflow(duration)
+        let now = max(time.nowMilliseconds, info.milliseconds)
+        guard duration > 0, !overflow, now >= end else { return false }
+        let transaction = Transaction(
+            network: info.network,
+            incarnation: info.incarnation,
+            sender: Address(of: key.publicKey),
+            salt: entropy.bytes(count: 16),
+            validUntilEpoch: info.epoch,
+            validUntilMilliseconds: now + 60_000,
+            feeMax: info.rules.transactionFee,
+            commands: [.advanceEpoch(from: info.epoch)]
+        )
+        _ = try await execute(transaction.signed(by: key))
+        return true
+    }
+
+    func onEngine<Result: Sendable>(
+        _ body: @escaping @Sendable (any LedgerEngine) throws(LedgerStoreError) -> Result
+    ) async throws(LedgerError) -> Result {
+        do throws(LedgerStoreError) {
+            return try await engine.run { engine throws(LedgerStoreError) in try body(engine) }
+        } catch {
+            throw .unavailable("\(error)")
+        }
+    }
+}
