@@ -8,6 +8,8 @@ package struct Manifest: Hashable, Sendable {
     package static let version: UInt8 = 1
     package static let nameLengthMax = 255
     package static let deltasMax = 1024
+    /// The plaintext is cut into chunks of this length.
+    private static let partLength = 1 << 20
     /// Bound on the blob, for readers.
     package static let packLengthMax: UInt64 = 64 << 20
 
@@ -99,8 +101,8 @@ extension Manifest {
         let header = PackHeader(kind: .manifest, id: id, sequence: sequence, salt: salt)
         let builder = PackBuilder(header: header, volume: volume, keys: keys)
         let bytes = bcsBytes
-        for start in stride(from: 0, to: bytes.count, by: ChunkLayout.lengthMax) {
-            let part = Array(bytes[start..<min(bytes.count, start + ChunkLayout.lengthMax)])
+        for start in stride(from: 0, to: bytes.count, by: Self.partLength) {
+            let part = Array(bytes[start..<min(bytes.count, start + Self.partLength)])
             builder.append(keys.chunkID(of: part), part)
         }
         return builder.finish()

@@ -37,6 +37,20 @@ package final class PackBuilder {
     package var isEmpty: Bool { chunks.isEmpty }
     package var chunkCount: Int { chunks.count }
 
+    /// Whether the finished pack stays within `limit` with one more chunk and so many ranges of
+    /// slices, however badly they compress.
+    package func hasRoom(forChunkOf length: Int, slices count: Int, limit: Int) -> Bool {
+        let frames = ChunkLayout.frameCount(of: UInt32(length))
+        let frameTotal = Int(frameNext) + frames
+        // Beside its lists' lengths: id, length, count and frames of a chunk.
+        let trailer =
+            16 + (chunks.count + 1) * 38 + frameTotal * 4
+            + (slices.count + count) * SliceChunk.encodedSize
+        let sealed = length + frames * StoredFrame.tagLength
+        let rest = trailer + StoredFrame.tagLength + PackFooter.length
+        return bytes.count + sealed + rest <= limit
+    }
+
     /// Seals a chunk.
     ///
     /// - Precondition: It has 1 byte to 4 MiB and `id` is its name.

@@ -17,6 +17,9 @@ package struct PackNumbering {
 /// Packs are handed out as they fill, so that a run of any size needs the memory of one pack. Not
 /// `Sendable`: one task fills it.
 package final class RunBuilder {
+    /// The index is cut into chunks of this length, which fit every network's packs.
+    private static let indexPartLength = 256 << 10
+
     private let kind: PackKind
     private let sequence: UInt64
     private let volume: VolumeID
@@ -60,6 +63,7 @@ package final class RunBuilder {
     }
 
     private func seal(_ leaf: LeafBuilder.Encoded) -> SealedPack? {
+        let full = makeRoom(for: leaf.bytes.count)
         let builder = openPack()
         let id = keys.chunkID(of: leaf.bytes)
         let layout = builder.append(id, leaf.bytes)
@@ -72,7 +76,14 @@ package final class RunBuilder {
                 place: RunPlace(pack: packIndex, chunk: id, layout: layout)
             )
         )
-        guard builder.count >= packLength else { return nil }
+        return full
+    }
+
+    /// Finishes the open pack when a chunk of so many bytes does not fit it any more.
+    private func makeRoom(for length: Int) -> SealedPack? {
+        guard let builder = pack, !builder.isEmpty,
+            !builder.hasRoom(forChunkOf: length, slices: 0, limit: packLength)
+        else { return nil }
         pack = nil
         packIndex += 1
         return builder.finish()
@@ -115,16 +126,16 @@ package final class RunBuilder {
     package func finish() -> (packs: [SealedPack], run: Unplaced) {
         var packs: [SealedPack] = []
         if let leaf = leaves.finish(), let full = seal(leaf) { packs.append(full) }
-        let builder = openPack()
         let bytes = RunIndex(entries: entries).bcsBytes
         var index: [RunPlace] = []
-        for start in stride(from: 0, to: bytes.count, by: ChunkLayout.lengthMax) {
-            let part = Array(bytes[start..<min(bytes.count, start + ChunkLayout.lengthMax)])
+        for start in stride(from: 0, to: bytes.count, by: Self.indexPartLength) {
+            let part = Array(bytes[start..<min(bytes.count, start + Self.indexPartLength)])
+            if let full = makeRoom(for: part.count) { packs.append(full) }
             let id = keys.chunkID(of: part)
-            let layout = builder.append(id, part)
+            let layout = openPack().append(id, part)
             index.append(RunPlace(pack: packIndex, chunk: id, layout: layout))
         }
-        packs.append(builder.finish())
+        if let last = pack { packs.append(last.finish()) }
         pack = nil
         let run = Unplaced(
             sequence: sequence,

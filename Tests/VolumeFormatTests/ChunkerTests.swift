@@ -2,7 +2,7 @@ import Testing
 import VolumeFormat
 
 @Suite struct ChunkerTests {
-    let chunker = Chunker(gear: Sample.keys.gear)
+    let chunker = Chunker(gear: Sample.keys.gear, lengths: .standard)
 
     private func lengths(_ bytes: [UInt8]) -> [Int] {
         unsafe bytes.withUnsafeBytes { bytes in unsafe chunker.chunkLengths(in: bytes) }
@@ -16,7 +16,7 @@ import VolumeFormat
         }
     }
 
-    @Test(arguments: [1, 2, Chunker.lengthMin - 1, Chunker.lengthMin])
+    @Test(arguments: [1, 2, ChunkLengths.standard.min - 1, ChunkLengths.standard.min])
     func whatIsNotLongerThanTheMinimumIsOneChunk(length: Int) {
         #expect(lengths([UInt8](repeating: 7, count: length)) == [length])
     }
@@ -27,17 +27,32 @@ import VolumeFormat
         let lengths = lengths(bytes)
         #expect(lengths.reduce(0, +) == bytes.count)
         for length in lengths.dropLast() {
-            #expect(length > Chunker.lengthMin && length <= Chunker.lengthMax)
+            #expect(length > ChunkLengths.standard.min && length <= ChunkLengths.standard.max)
         }
         // Normalised chunking keeps chunks near the average.
         #expect((10...40).contains(lengths.count))
     }
 
     @Test func bytesThatNeverCutEndAtTheMaximum() {
-        let length = Chunker.lengthMax + 3
+        let length = ChunkLengths.standard.max + 3
         let found = lengths([UInt8](repeating: 0, count: length))
-        #expect(found.allSatisfy { $0 <= Chunker.lengthMax })
+        #expect(found.allSatisfy { $0 <= ChunkLengths.standard.max })
         #expect(found.reduce(0, +) == length)
+    }
+
+    @Test(arguments: [ChunkLengths.packLengthMin, 1_834_952, 4 << 20, 16 << 20, 64 << 20])
+    func lengthsFollowThePacksOfTheNetwork(packLength: Int) {
+        let lengths = ChunkLengths(packLength: packLength)
+        #expect(lengths.max < packLength && lengths.max <= ChunkLayout.lengthMax)
+        #expect(lengths.average * 3 <= lengths.max)
+        #expect(lengths.min * 4 == lengths.average)
+        let chunker = Chunker(gear: Sample.keys.gear, lengths: lengths)
+        let zeros = [UInt8](repeating: 0, count: 5 << 20)
+        let found = unsafe zeros.withUnsafeBytes { bytes in
+            unsafe chunker.chunkLengths(in: bytes)
+        }
+        #expect(found.allSatisfy { $0 <= lengths.max })
+        #expect(found.reduce(0, +) == zeros.count)
     }
 
     @Test func aByteInFrontMovesFewCuts() {
@@ -53,7 +68,7 @@ import VolumeFormat
         let bytes = random.bytes(8 << 20)
         let other = VolumeKeys(rootSecret: [UInt8](repeating: 9, count: 32))
         let lengths = unsafe bytes.withUnsafeBytes { bytes in
-            unsafe Chunker(gear: other.gear).chunkLengths(in: bytes)
+            unsafe Chunker(gear: other.gear, lengths: .standard).chunkLengths(in: bytes)
         }
         #expect(lengths != self.lengths(bytes))
         #expect(other.chunkID(of: bytes) != Sample.keys.chunkID(of: bytes))

@@ -85,7 +85,7 @@ import VolumeFormat
         for value in keys.gear.values { gear.write(value) }
         let stream = Self.noise(3 << 20)
         let cuts = unsafe stream.withUnsafeBytes { bytes in
-            unsafe Chunker(gear: keys.gear).chunkLengths(in: bytes)
+            unsafe Chunker(gear: keys.gear, lengths: .standard).chunkLengths(in: bytes)
         }
         let manifest = ManifestTests.sample()
         return Golden(

@@ -79,6 +79,7 @@ import VolumeFormat
         let (packs, run) = build(rows)
         #expect(run.rowCount == UInt64(count))
         #expect(count < 10_000 || packs.count > 1)
+        for pack in packs { #expect(pack.bytes.count <= 300_000) }
         let loaded = try load(packs, run)
         #expect(loaded.rows == rows)
         #expect(try Run(bcsBytes: run.bcsBytes) == run)

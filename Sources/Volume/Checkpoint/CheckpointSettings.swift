@@ -1,8 +1,10 @@
 internal import BlobModel
+internal import VolumeFormat
 
 /// When checkpoints are made, and of what size their parts are.
 package struct CheckpointSettings: Sendable {
-    /// Unpublished bytes, in packs, at which a checkpoint starts by itself.
+    /// Unpublished bytes, in packs, at which a checkpoint starts by itself; small packs count as
+    /// the longest do.
     package var packsUnpublished = 4
     /// Age of the oldest unpublished change at which a checkpoint starts by itself, milliseconds.
     ///
@@ -10,14 +12,15 @@ package struct CheckpointSettings: Sendable {
     package var ageMax: UInt64 = 30_000
     /// Checkpoints that nobody asked for start at least so far apart.
     package var spacing: Duration = .seconds(5)
-    /// Bytes of a pack before it is doubled for networks with large metadata.
+    /// Bytes of a pack before it is doubled for networks with large metadata, or cut down to the
+    /// longest blob that the network takes.
     package var packLength = 16 << 20
     /// Packs of all stores in flight have at most so many bytes together (one may be larger).
     ///
     /// Encoding takes several times a pack's bytes, and a mount stays under 1 GiB.
     package var bytesInFlightMax = 48 << 20
     /// Packs in flight at a time.
-    package var packsInFlightMax = 3
+    package var packsInFlightMax = 8
     /// Deltas since the last base, at most.
     package var deltasMax = 64
     /// The first wait after a failure that may pass, and the longest.
@@ -26,16 +29,26 @@ package struct CheckpointSettings: Sendable {
 
     package init() {}
 
-    /// The pack length on this network: doubled until metadata is under 10 % of the encoded length.
-    func packLength(on blobs: any BlobStore) -> Int {
+    /// The pack length on this network.
+    ///
+    /// Doubled until metadata is under 10 % of the encoded length; but never longer than the
+    /// network takes (`Docs/Decisions/0070-pack-length.md`). nil when it takes no useful length.
+    func packLength(on blobs: any BlobStore) -> Int? {
+        func takes(_ length: Int) -> Bool { blobs.encodedLength(of: UInt64(length)) != nil }
         var length = packLength
         while let encoded = blobs.encodedLength(of: UInt64(length)),
-            blobs.metadataLength * 10 > encoded,
-            length < 1 << 30,
-            blobs.encodedLength(of: UInt64(length * 2)) != nil
+            blobs.metadataLength * 10 > encoded, length < 1 << 30, takes(length * 2)
         {
             length *= 2
         }
-        return length
+        if takes(length) { return length }
+        var shortest = ChunkLengths.packLengthMin
+        guard takes(shortest) else { return nil }
+        // The longest length that is taken lies in between.
+        while shortest < length - 1 {
+            let middle = (shortest + length) / 2
+            if takes(middle) { shortest = middle } else { length = middle }
+        }
+        return shortest
     }
 }

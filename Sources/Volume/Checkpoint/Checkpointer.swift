@@ -77,10 +77,13 @@ package actor Checkpointer {
             try await environment.heads.acquireLease()
         }
         guard lease.holder == environment.mountKey else { throw .leaseLost }
+        guard let packLength = environment.settings.packLength(on: environment.blobs) else {
+            throw .blobs(.invalidRequest("the network takes no blob that a pack fits"))
+        }
         let work = CheckpointWork(
             environment: environment,
             numbers: PackNumbers(token: lease.token),
-            packLength: environment.settings.packLength(on: environment.blobs),
+            packLength: packLength,
             epoch: record.currentEpoch
         )
         var machine = try await environment.blocking { () throws(CheckpointError) in
@@ -188,7 +191,8 @@ package actor Checkpointer {
     private var hasChanges: Bool {
         let unpublished = environment.source.unpublished()
         let settings = environment.settings
-        let bytesMax = UInt64(settings.packsUnpublished * (work?.packLength ?? 0))
+        let packLength = max(settings.packLength, work?.packLength ?? 0)
+        let bytesMax = UInt64(settings.packsUnpublished * packLength)
         return unpublished.bytes >= bytesMax && unpublished.bytes > 0
             || unpublished.age >= settings.ageMax
     }

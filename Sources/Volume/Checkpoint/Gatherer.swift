@@ -52,10 +52,13 @@ final class Gatherer: Sendable {
         var rows: [RowImage] = []
         var sealed: Set<UInt64>
         var usable: [UInt64: Bool] = [:]
+        var nextChunk: NextChunk?
     }
 
     /// Placements of shared chunks are handed out when there are so many.
     private static let rowsMax = 8192
+    /// Ranges of slices that make up one chunk, at most: 53 KB of a trailer.
+    private static let partsMax = 1024
 
     private let environment: Environment
     private let chunker: Chunker
@@ -66,7 +69,10 @@ final class Gatherer: Sendable {
     init(_ ranges: [UnplacedRange], resumes: Bool, environment: Environment) {
         self.environment = environment
         self.resumes = resumes
-        chunker = Chunker(gear: environment.keys.gear)
+        chunker = Chunker(
+            gear: environment.keys.gear,
+            lengths: ChunkLengths(packLength: environment.packLength)
+        )
         state = Mutex(State(ranges: ranges, sealed: environment.sealedPacks))
     }
 
@@ -82,10 +88,7 @@ final class Gatherer: Sendable {
                 guard !state.rows.isEmpty || state.builder != nil else { return nil }
                 return seal(&state)
             }
-            try takeChunk(&state)
-            if let builder = state.builder, builder.count >= environment.packLength {
-                return seal(&state)
-            }
+            guard try takeChunk(&state) else { return seal(&state) }
             if state.builder == nil, state.rows.count >= Self.rowsMax { return seal(&state) }
         }
     }
@@ -143,9 +146,9 @@ final class Gatherer: Sendable {
             state.start = 0
             state.inode = nil
         }
-        while state.buffer.count - state.start < Chunker.lengthMax {
+        while state.buffer.count - state.start < chunker.lengths.max {
             guard let range = try nextRange(&state) else { return }
-            let room = Chunker.lengthMax - (state.buffer.count - state.start)
+            let room = chunker.lengths.max - (state.buffer.count - state.start)
             let length = min(Int(range.length), max(room, 1 << 20))
             compact(&state)
             let bytes = try volume { () throws(VolumeError) in
@@ -213,25 +216,67 @@ final class Gatherer: Sendable {
 
     // Chunks.
 
-    private func takeChunk(_ state: inout State) throws(CheckpointError) {
-        let (id, length) = unsafe state.buffer.withUnsafeBytes { bytes in
-            let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[state.start...])
-            let length = unsafe chunker.firstChunkLength(in: rest)
-            let chunk = unsafe UnsafeRawBufferPointer(rebasing: rest[..<length])
-            return (unsafe environment.keys.chunkID(of: chunk), length)
+    /// The first chunk of the buffer, and whether it needs a place of its own.
+    private struct NextChunk {
+        var id: ChunkID
+        var length: Int
+        var partCount: Int
+        var isNew: Bool
+    }
+
+    /// Gives the next chunk its place; false when the open pack must be sealed before.
+    private func takeChunk(_ state: inout State) throws(CheckpointError) -> Bool {
+        let chunk: NextChunk
+        if let known = state.nextChunk { chunk = known } else { chunk = try findChunk(&state) }
+        state.nextChunk = nil
+        if chunk.isNew, let builder = state.builder,
+            !builder.hasRoom(
+                forChunkOf: chunk.length,
+                slices: chunk.partCount,
+                limit: environment.packLength
+            )
+        {
+            state.nextChunk = chunk
+            return false
         }
-        let isNew = try !isKnown(id, &state)
-        let builder = isNew ? openBuilder(&state) : state.builder
-        if isNew, let builder {
+        let builder = chunk.isNew ? openBuilder(&state) : state.builder
+        if chunk.isNew, let builder {
             let start = state.start
             unsafe state.buffer.withUnsafeBytes { bytes in
-                let chunk = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<start + length])
-                _ = unsafe builder.append(id, chunk)
+                let end = start + chunk.length
+                let plain = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+                _ = unsafe builder.append(chunk.id, plain)
             }
-            state.inBuilder.insert(id)
+            state.inBuilder.insert(chunk.id)
         }
-        place(id, length, in: builder, &state)
-        state.start += length
+        // A pack without a new chunk has no room promised for more ranges in its trailer.
+        place(chunk.id, chunk.length, in: chunk.isNew ? builder : nil, &state)
+        state.start += chunk.length
+        return true
+    }
+
+    private func findChunk(_ state: inout State) throws(CheckpointError) -> NextChunk {
+        var length = unsafe state.buffer.withUnsafeBytes { bytes in
+            unsafe chunker.firstChunkLength(
+                in: UnsafeRawBufferPointer(rebasing: bytes[state.start...])
+            )
+        }
+        // Each part is a range in the trailer, which has a bound.
+        var covered = 0
+        var partCount = 0
+        while covered < length, partCount < Self.partsMax {
+            covered += state.parts[partCount].length
+            partCount += 1
+        }
+        length = min(length, covered)
+        let start = state.start
+        let id = unsafe state.buffer.withUnsafeBytes { bytes in
+            unsafe environment.keys.chunkID(
+                of: UnsafeRawBufferPointer(rebasing: bytes[start..<start + length])
+            )
+        }
+        let isNew = try !isKnown(id, &state)
+        return NextChunk(id: id, length: length, partCount: partCount, isNew: isNew)
     }
 
     private func openBuilder(_ state: inout State) -> PackBuilder {
@@ -246,7 +291,7 @@ final class Gatherer: Sendable {
             header: header,
             volume: environment.volume,
             keys: environment.keys,
-            reserving: environment.packLength + ChunkLayout.lengthMax
+            reserving: environment.packLength
         )
         state.builder = builder
         return builder

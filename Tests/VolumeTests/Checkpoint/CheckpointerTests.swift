@@ -57,6 +57,28 @@ import VolumeFormat
         try await world.verifyAttach()
     }
 
+    @Test func aFileOfManySmallExtentsFitsItsPacks() async throws {
+        let world = ModelWorld()
+        let checkpointer = try await world.open()
+        world.source.write(noise(60_000, seed: 5), sliceLength: 20)
+        world.source.write(noise(3_000_000, seed: 6), sliceLength: 100_000)
+        try await checkpointer.sync()
+        try await world.verifyAttach()
+    }
+
+    @Test func packsAreAsLongAsTheNetworkTakes() async throws {
+        var world = ModelWorld()
+        world.settings.packLength = 16 << 20
+        let checkpointer = try await world.open()
+        world.source.write(noise(6_000_000, seed: 7))
+        for _ in 0..<200 { world.source.write(noise(30_000, seed: 8)) }
+        try await checkpointer.sync()
+        let longest = world.blobs.blobs.values.map(\.count).max() ?? 0
+        #expect(longest <= 1_834_952)
+        #expect(longest > 1_000_000)
+        try await world.verifyAttach()
+    }
+
     @Test func nothingNewPublishesNothing() async throws {
         let world = ModelWorld()
         let checkpointer = try await world.open()
@@ -91,11 +113,11 @@ import VolumeFormat
 
     @Test func aCrashAtAnyCallLosesNothingAndPaysOnce() async throws {
         let some = noise(100_000, seed: 11)
-        let more = noise(900_000, seed: 12)
+        let more = noise(1_300_000, seed: 12)
         // One uninterrupted run says how many calls there are, and how many blobs are right.
         func prepare() async throws -> (ModelWorld, Checkpointer) {
             var world = ModelWorld()
-            world.settings.packLength = 300_000
+            world.settings.packLength = 600_000
             let checkpointer = try await world.open()
             world.source.write(some)
             try await checkpointer.sync()
@@ -126,10 +148,10 @@ import VolumeFormat
     }
 
     @Test func aFailureThatPassesIsWaitedThrough() async throws {
-        let bytes = noise(900_000, seed: 21)
+        let bytes = noise(1_300_000, seed: 21)
         for call in 1...12 {
             var world = ModelWorld()
-            world.settings.packLength = 300_000
+            world.settings.packLength = 600_000
             let checkpointer = try await world.open()
             world.source.write(bytes)
             world.blobs.plan.fail(at: call, forEver: false)

@@ -50,6 +50,8 @@ final class InMemoryBlobStore: BlobStore {
     private let state = Mutex(State())
     let plan: FaultPlan
     let metadataLength: UInt64 = 1000
+    /// As on a network of ten shards.
+    static let lengthMax: UInt64 = 1_834_952
 
     init(plan: FaultPlan = FaultPlan()) { self.plan = plan }
 
@@ -69,11 +71,12 @@ final class InMemoryBlobStore: BlobStore {
     func rot(_ blob: BlobID) { _ = state.withLock { $0.rotten.insert(blob) } }
 
     func encodedLength(of length: UInt64) -> UInt64? {
-        length > 1 << 30 ? nil : length * 5 + 10 * metadataLength
+        length > Self.lengthMax ? nil : length * 5 + 10 * metadataLength
     }
 
     func store(_ bytes: [UInt8]) async throws(BlobStoreError) -> StoredBlob {
         if plan.strikes() { throw .unavailable("planned") }
+        guard UInt64(bytes.count) <= Self.lengthMax else { throw .invalidRequest("too long") }
         let blob = BlobID(bytes: Blake2b256.hash(bytes, kind: "test-blob"))
         let isLost = state.withLock { state in
             state.storeCalls += 1
