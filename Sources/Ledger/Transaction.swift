@@ -91,7 +91,7 @@ extension Transaction: BCSCodable {
         validUntilEpoch = try reader.readUInt32()
         validUntilMilliseconds = try reader.readUInt64()
         feeMax = try reader.readUInt64()
-        commands = try reader.readVector(limit: Self.commandsMax, itemSize: 5)
+        commands = try reader.readVector(limit: Self.commandsMax, itemSize: 4)
         guard !commands.isEmpty else { throw .invalidValue("transaction without commands") }
     }
 }
