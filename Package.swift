@@ -127,6 +127,14 @@ let targets: [Target] = [
         path: "Tests/TestSupport",
         swiftSettings: strict
     ),
+    .target(
+        name: "TestNetwork",
+        dependencies: [
+            "Codec", "BlobModel", "SystemIO", "Ledger", "StorageNode", "BlobClient",
+        ],
+        path: "Tests/TestNetwork",
+        swiftSettings: strict
+    ),
     tests("TidyTests", []),
     tests("CodecTests", ["Codec"]),
     tests("BlobModelTests", ["Codec", "BlobModel", "CSodium"]),
@@ -148,12 +156,15 @@ let targets: [Target] = [
         "StorageNodeTests",
         [
             "Codec", "BlobModel", "ErasureCoding", "Ledger", "StorageNode", "SystemIO",
-            "BlobClient", "Transport", logging,
+            "BlobClient", "Transport", "TestNetwork", logging,
         ]
     ),
     tests(
         "BlobClientTests",
-        ["Codec", "BlobModel", "ErasureCoding", "Ledger", "BlobClient", "SystemIO"]
+        [
+            "Codec", "BlobModel", "ErasureCoding", "Ledger", "StorageNode", "BlobClient",
+            "SystemIO", "TestNetwork",
+        ]
     ),
     tests(
         "VolumeTests",

@@ -8,8 +8,8 @@ package import Ledger
 
 /// What a node has counted so far, as `NodeState.apply` reads it.
 package protocol NodeStateReader {
-    func info(of blob: BlobID) throws -> BlobInfo?
-    func end(ofPool pool: ObjectID) throws -> Epoch?
+    func info(of blob: BlobID) throws(NodeStoreError) -> BlobInfo?
+    func end(ofPool pool: ObjectID) throws(NodeStoreError) -> Epoch?
 }
 
 /// What one block changes.
@@ -70,7 +70,7 @@ package enum NodeState {
         _ block: Block,
         epoch: Epoch,
         to state: some NodeStateReader
-    ) throws -> NodeStateChanges {
+    ) throws(NodeStoreError) -> NodeStateChanges {
         var application = Application(state: state, changes: NodeStateChanges(epoch: epoch))
         for (id, event) in block.events {
             try application.apply(
@@ -86,7 +86,7 @@ private struct Application<State: NodeStateReader> {
     let state: State
     var changes: NodeStateChanges
 
-    mutating func apply(_ event: Event, _ name: StatusEvent) throws {
+    mutating func apply(_ event: Event, _ name: StatusEvent) throws(NodeStoreError) {
         switch event {
         case .blobRegistered(_, let blob, let length, _, let end, let deletable, let object):
             try register(
@@ -116,8 +116,9 @@ private struct Application<State: NodeStateReader> {
         }
     }
 
-    private func info(of blob: BlobID) throws -> BlobInfo? {
-        try changes.infos[blob] ?? state.info(of: blob)
+    private func info(of blob: BlobID) throws(NodeStoreError) -> BlobInfo? {
+        if let changed = changes.infos[blob] { return changed }
+        return try state.info(of: blob)
     }
 
     private mutating func register(
@@ -127,7 +128,7 @@ private struct Application<State: NodeStateReader> {
         _ kind: BlobRegistration.Kind,
         end: Epoch,
         _ name: StatusEvent
-    ) throws {
+    ) throws(NodeStoreError) {
         var info = try info(of: blob) ?? BlobInfo(length: length)
         guard info.invalidated == nil else { return }
         info.register(
@@ -143,7 +144,7 @@ private struct Application<State: NodeStateReader> {
         end: Epoch,
         epoch: Epoch,
         _ name: StatusEvent
-    ) throws {
+    ) throws(NodeStoreError) {
         guard var info = try info(of: blob), info.invalidated == nil else { return }
         info.certify(object, end: end, epoch: epoch, event: name)
         changes.infos[blob] = info
@@ -151,7 +152,10 @@ private struct Application<State: NodeStateReader> {
     }
 
     /// Takes registrations away, and releases the blob when none that is alive is left.
-    private mutating func release(_ blob: BlobID, _ change: (inout BlobInfo) -> Void) throws {
+    private mutating func release(
+        _ blob: BlobID,
+        _ change: (inout BlobInfo) -> Void
+    ) throws(NodeStoreError) {
         guard var info = try info(of: blob) else { return }
         change(&info)
         changes.infos[blob] = info
@@ -162,10 +166,16 @@ private struct Application<State: NodeStateReader> {
         }
     }
 
-    private func poolEnds(of info: BlobInfo) throws -> [ObjectID: Epoch] {
+    private func poolEnds(
+        of info: BlobInfo
+    ) throws(NodeStoreError) -> [ObjectID: Epoch] {
         var ends: [ObjectID: Epoch] = [:]
         for case .pooled(let pool) in info.registrations.map(\.kind) {
-            ends[pool] = try changes.pools[pool] ?? state.end(ofPool: pool)
+            if let changed = changes.pools[pool] {
+                ends[pool] = changed
+            } else {
+                ends[pool] = try state.end(ofPool: pool)
+            }
         }
         return ends
     }

@@ -1,0 +1,170 @@
+internal import BlobModel
+internal import Codec
+internal import ErasureCoding
+internal import SystemIO
+
+/// Uploads go to all nodes at once; a quorum's confirmations make the certificate.
+extension BlobClient {
+    /// Pauses before a node is tried again for an error that may pass.
+    private static let retryPauses: [Duration] = [
+        .milliseconds(150), .milliseconds(600), .seconds(2),
+    ]
+
+    private enum NodeOutcome: Sendable {
+        case confirmed(Int, Signature)
+        case failed(Int, NodeError)
+        case tailIsOver
+    }
+
+    /// Distributes a registered blob and returns a quorum's certificate.
+    ///
+    /// Slow nodes still get their data after this has returned, for as long as
+    /// ``UploadTally/tail(after:)`` allows. `height` is that of the registration's block.
+    func upload(
+        _ blob: EncodedBlob,
+        persistence: BlobPersistence,
+        height: UInt64
+    ) async throws(BlobStoreError) -> Certificate {
+        let decided = OneShot<Result<Certificate, BlobStoreError>>()
+        let peers = peers
+        environment.spawn {
+            await self.distribute(
+                blob,
+                persistence: persistence,
+                height: height,
+                to: peers,
+                decided
+            )
+        }
+        return try await decided.wait(cancelled: .failure(.cancelled)).get()
+    }
+
+    private func distribute(
+        _ blob: EncodedBlob,
+        persistence: BlobPersistence,
+        height: UInt64,
+        to peers: NodePeers,
+        _ decided: OneShot<Result<Certificate, BlobStoreError>>
+    ) async {
+        let message = ProtocolMessage.storageConfirmation(
+            epoch: peers.committee.epoch,
+            blob: blob.blobID,
+            persistence: persistence
+        )
+        let start = environment.time.uptime
+        await withTaskGroup(of: NodeOutcome.self) { group in
+            for member in peers.order(environment.entropy) {
+                group.addTask {
+                    await self.upload(blob, to: member, peers, message, height: height)
+                }
+            }
+            var tally = UploadTally(committee: peers.committee)
+            var isDecided = false
+            var lastError: NodeError?
+            while let outcome = await group.next() {
+                switch outcome {
+                case .confirmed(let member, let signature): tally.confirmed(member, signature)
+                case .failed(let member, let error):
+                    tally.failed(member)
+                    lastError = error
+                case .tailIsOver: group.cancelAll()
+                }
+                if tally.isComplete { group.cancelAll() }
+                guard !isDecided else { continue }
+                switch tally.decision {
+                case .wait: continue
+                case .quorum:
+                    isDecided = true
+                    decided.resolve(
+                        .success(Certificate(message: message, signatures: tally.signatures))
+                    )
+                    let tail = UploadTally.tail(after: environment.time.uptime - start)
+                    group.addTask {
+                        // Cancelled when every node has its slivers.
+                        try? await self.environment.time.sleep(for: tail)
+                        return .tailIsOver
+                    }
+                case .hopeless:
+                    isDecided = true
+                    group.cancelAll()
+                    decided.resolve(.failure(self.failure(of: tally, lastError)))
+                }
+            }
+        }
+        // Nobody may wait for ever, whatever came in.
+        decided.resolve(.failure(.unavailable("The upload ended undecided.")))
+    }
+
+    private func failure(of tally: UploadTally, _ error: NodeError?) -> BlobStoreError {
+        let committee = peers.committee
+        if case .refused(.invalidBlob, let text)? = error { return .rejected(text) }
+        let last = error.map { " The last failure: \($0)" } ?? ""
+        return .unavailable(
+            "\(tally.confirmedWeight) of \(committee.shardCount) shards confirmed, "
+                + "\(committee.quorum) are needed.\(last)"
+        )
+    }
+
+    /// Brings one node all that it should hold, and fetches its confirmation.
+    private func upload(
+        _ blob: EncodedBlob,
+        to member: Int,
+        _ peers: NodePeers,
+        _ message: ProtocolMessage,
+        height: UInt64
+    ) async -> NodeOutcome {
+        var attempt = 0
+        // A node that was down before gets one try, so that nobody waits for its retries.
+        let retries = peers.isUsable(member) ? Self.retryPauses.count : 0
+        while true {
+            do throws(NodeError) {
+                let signature = try await uploadOnce(blob, to: member, peers, message, height)
+                return .confirmed(member, signature)
+            } catch {
+                let mayPass = error.isTransient || error.refusal == .missingSlivers
+                guard mayPass, attempt < retries else { return .failed(member, error) }
+                do {
+                    try await environment.time.sleep(for: Self.retryPauses[attempt])
+                } catch {
+                    return .failed(member, .cancelled)
+                }
+                attempt += 1
+            }
+        }
+    }
+
+    private func uploadOnce(
+        _ blob: EncodedBlob,
+        to member: Int,
+        _ peers: NodePeers,
+        _ message: ProtocolMessage,
+        _ height: UInt64
+    ) async throws(NodeError) -> Signature {
+        guard case .storageConfirmation(_, let id, let persistence) = message else {
+            preconditionFailure("Uploads end with storage confirmations.")
+        }
+        _ = try await peers.ask(member) { (node) throws(NodeError) in
+            try await node.store(blob.metadata, height: height)
+        }
+        for shard in peers.committee.members[member].shards {
+            let pair = parameters.pair(on: ShardIndex(shard), of: id)
+            for axis in SliverAxis.allCases {
+                if Task.isCancelled { throw .cancelled }
+                let sliver = blob.sliver(axis, parameters.sliver(of: pair, axis))
+                let name = SliverName(blob: id, pair: pair, axis: axis)
+                _ = try await peers.ask(member) { (node) throws(NodeError) in
+                    try await node.store(sliver, as: name, height: height)
+                }
+            }
+        }
+        let signed = try await peers.ask(member) { (node) throws(NodeError) in
+            try await node.confirmation(of: id, persistence: persistence, height: height)
+        }
+        let key = peers.committee.members[member].protocolKey
+        guard signed.verified(by: key, in: domain) == message else {
+            peers.lied(member, "a confirmation of blob \(id) that is not its own")
+            throw .malformed("The confirmation is not signed by the node, or is of another blob.")
+        }
+        return signed.signature
+    }
+}

@@ -1,0 +1,96 @@
+package import BlobModel
+internal import Ledger
+
+/// The head and the lease of one volume, on the ledger, for one mount.
+package struct LedgerHeadStore: HeadStore {
+    private let volume: VolumeID
+    private let mount: PublicKey
+    private let sender: TransactionSender
+
+    /// Binds a volume to the mount key that holds its lease, and to the account of its owner or
+    /// writer.
+    package init(volume: VolumeID, mount: PublicKey, sender: TransactionSender) {
+        self.volume = volume
+        self.mount = mount
+        self.sender = sender
+    }
+
+    package func record() async throws(HeadStoreError) -> VolumeRecord {
+        do throws(LedgerError) {
+            if let record = try await sender.ledger.volumeRecord(volume) { return record }
+        } catch {
+            throw error.headStoreError(volume)
+        }
+        throw .unknownVolume(volume)
+    }
+
+    package func acquireLease() async throws(HeadStoreError) -> Lease {
+        try await lease(.acquireLease(.id(volume), mount: mount))
+    }
+
+    package func takeOverLease() async throws(HeadStoreError) -> Lease {
+        try await lease(.takeOverLease(.id(volume), mount: mount))
+    }
+
+    package func releaseLease(token: UInt32) async throws(HeadStoreError) {
+        _ = try await execute(.releaseLease(.id(volume), token: token))
+    }
+
+    package func publish(
+        manifest: BlobID,
+        expected: UInt64,
+        token: UInt32,
+        pins: [UInt64]
+    ) async throws(HeadStoreError) -> Head {
+        let result = try await execute(
+            .publishHead(
+                .id(volume),
+                expected: expected,
+                manifest: manifest,
+                token: token,
+                pins: pins
+            )
+        )
+        guard case .head(let head) = result else { throw .rejected("No head came back.") }
+        return head
+    }
+
+    package func retire(
+        _ blobs: [BlobID],
+        sequence: UInt64,
+        token: UInt32
+    ) async throws(HeadStoreError) {
+        var rest = blobs[...]
+        while !rest.isEmpty {
+            let part = Array(rest.prefix(Command.blobsMax))
+            rest = rest.dropFirst(Command.blobsMax)
+            _ = try await execute(
+                .retire(
+                    .id(volume),
+                    blobs: part,
+                    sequence: sequence,
+                    token: token,
+                    immediately: false
+                )
+            )
+        }
+    }
+
+    private func lease(_ command: Command) async throws(HeadStoreError) -> Lease {
+        guard case .lease(let lease) = try await execute(command) else {
+            throw .rejected("No lease came back.")
+        }
+        return lease
+    }
+
+    /// Each of these may be repeated, so none needs the journal: an identical publication
+    /// succeeds, and a lease that is held is given again.
+    private func execute(_ command: Command) async throws(HeadStoreError) -> CommandResult {
+        do throws(LedgerError) {
+            let receipt = try await sender.executeVolatile([command])
+            return receipt.results[0]
+        } catch {
+            throw error.headStoreError(volume)
+        }
+    }
+}

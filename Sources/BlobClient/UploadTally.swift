@@ -1,0 +1,45 @@
+internal import BlobModel
+
+/// Counts, in shards, what became of an upload at each node, and says when it is decided.
+struct UploadTally {
+    enum Decision: Equatable {
+        case wait
+        /// Enough shards confirmed; the rest is the tail.
+        case quorum
+        /// Even if everyone else confirmed, it would not be enough.
+        case hopeless
+    }
+
+    private let committee: Committee
+    private(set) var signatures: [(member: Int, signature: Signature)] = []
+    private var failedWeight = 0
+    private(set) var answered = 0
+
+    init(committee: Committee) { self.committee = committee }
+
+    mutating func confirmed(_ member: Int, _ signature: Signature) {
+        precondition(!signatures.contains { $0.member == member })
+        signatures.append((member, signature))
+        answered += 1
+    }
+
+    mutating func failed(_ member: Int) {
+        failedWeight += committee.members[member].weight
+        answered += 1
+    }
+
+    var isComplete: Bool { answered == committee.members.count }
+
+    var confirmedWeight: Int {
+        signatures.reduce(0) { $0 + committee.members[$1.member].weight }
+    }
+
+    var decision: Decision {
+        if committee.isQuorum(confirmedWeight) { return .quorum }
+        return committee.isQuorum(committee.shardCount - failedWeight) ? .wait : .hopeless
+    }
+
+    /// How long the tail may go on after a quorum was reached: slow nodes still get their data,
+    /// within half of what the quorum took and half a second (walrus-system, 3.2).
+    static func tail(after elapsed: Duration) -> Duration { elapsed / 2 + .milliseconds(500) }
+}

@@ -1,0 +1,166 @@
+package import BlobModel
+package import Ledger
+internal import Synchronization
+internal import SystemIO
+
+/// Following the ledger, and what follows from it later.
+extension StorageNode {
+    /// Blocks fetched at one time.
+    private static let batch = 64
+    private static let waitMilliseconds: UInt64 = 20_000
+    private static let pause = Duration.seconds(1)
+    private static let garbagePause = Duration.seconds(30)
+    private static let garbageBatch = 256
+
+    /// Applies blocks in order; those that are applied already are passed over.
+    ///
+    /// Each is in the node's own log before anything follows from it. Throws `ChainError` at a
+    /// block that is not the child of the last one, and applies nothing from there on.
+    package func apply(_ blocks: [Block]) async throws {
+        let due = time.nowMilliseconds + UInt64(configuration.grace / .milliseconds(1))
+        let domain = domain
+        let producer = configuration.genesis.blockKey
+        let store = store
+        let cursor = try await pool.run { () throws -> NodeCursor in
+            try Self.apply(blocks, to: store, in: domain, producer: producer, due: due)
+        }
+        let height = status.withLock { status in
+            // Calls may overtake each other on their way here; the store went in order.
+            if cursor.block.height > status.cursor.block.height { status.cursor = cursor }
+            status.ledgerHeight = max(status.ledgerHeight, cursor.block.height)
+            return status.cursor.block.height
+        }
+        waiters.reached(height)
+    }
+
+    private static func apply(
+        _ blocks: [Block],
+        to store: any NodeStore,
+        in domain: SigningDomain,
+        producer: PublicKey,
+        due: UInt64
+    ) throws -> NodeCursor {
+        try store.serially {
+            var cursor = try store.cursor()
+            for block in blocks where block.height > cursor.block.height {
+                try NodeState.check(
+                    block,
+                    after: cursor.block,
+                    in: domain,
+                    producer: producer
+                )
+                try store.append(block)
+                let changes = try NodeState.apply(block, epoch: cursor.epoch, to: store)
+                let next = NodeCursor(block: block.reference, epoch: changes.epoch)
+                try store.commit(changes, cursor: next, garbageDue: due)
+                if changes.epoch != cursor.epoch {
+                    try store.releaseExpired(at: changes.epoch, due: due)
+                }
+                cursor = next
+            }
+            return cursor
+        }
+    }
+
+    /// Applies blocks and makes them durable: how an embedded network keeps every block in
+    /// several places before a transaction is acknowledged.
+    package func keep(_ blocks: [Block]) async throws {
+        try await apply(blocks)
+        let store = store
+        try await pool.run { () throws(NodeStoreError) in try store.synchronize() }
+    }
+
+    /// Follows the ledger and deletes what is due, until the task is cancelled.
+    package func run(_ ledger: any LedgerConnection) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.follow(ledger) }
+            group.addTask { await self.collectGarbageForEver() }
+        }
+    }
+
+    /// Fetches and applies blocks until the task is cancelled.
+    package func follow(_ ledger: any LedgerConnection) async {
+        while !Task.isCancelled {
+            do {
+                try await followOnce(ledger)
+            } catch {
+                // Each failure was noticed where it is understood; trying again is all there is.
+                try? await time.sleep(for: Self.pause)
+            }
+        }
+    }
+
+    private func followOnce(_ ledger: any LedgerConnection) async throws {
+        let next = cursor.block.height + 1
+        do {
+            let blocks = try await ledger.blocks(
+                from: next,
+                limit: Self.batch,
+                waitMilliseconds: Self.waitMilliseconds
+            )
+            if let last = blocks.last {
+                status.withLock { $0.ledgerHeight = max($0.ledgerHeight, last.height) }
+                try await apply(blocks)
+            }
+            setDiverged(nil)
+        } catch let error as ChainError {
+            setDiverged("\(error)")
+            throw error
+        } catch LedgerError.behind(let height) {
+            setDiverged("it ends at \(height), and we have applied \(next - 1)")
+            throw LedgerError.behind(height: height)
+        } catch let error as LedgerError {
+            if error != .cancelled { notice(.ledgerUnavailable("\(error)")) }
+            throw error
+        } catch let error as NodeStoreError {
+            notice(.diskFailed("\(error)"))
+            throw error
+        }
+    }
+
+    private func setDiverged(_ reason: String?) {
+        let isNews = status.withLock { status in
+            defer { status.isDiverged = reason != nil }
+            return reason != nil && !status.isDiverged
+        }
+        if isNews, let reason { notice(.diverged(reason)) }
+    }
+
+    private func collectGarbageForEver() async {
+        while !Task.isCancelled {
+            do {
+                let deleted = try await collectGarbage()
+                if deleted < Self.garbageBatch {
+                    try await time.sleep(for: Self.garbagePause)
+                }
+            } catch {
+                // What is not deleted now is deleted later.
+                try? await time.sleep(for: Self.garbagePause)
+            }
+        }
+    }
+
+    /// Deletes a batch of blobs that were released longer than the grace ago, and says how many
+    /// it looked at.
+    ///
+    /// Only on a chain that is the ledger's, and only what is still without a registration.
+    @discardableResult package func collectGarbage() async throws(NodeError) -> Int {
+        let (cursor, isDiverged) = status.withLock { ($0.cursor, $0.isDiverged) }
+        if isDiverged { return 0 }
+        let now = time.nowMilliseconds
+        let notice = notice
+        return try await reading { store throws(NodeStoreError) in
+            let blobs = try store.garbage(dueAt: now, limit: Self.garbageBatch)
+            for blob in blobs {
+                let info = try store.info(of: blob)
+                guard let info, try store.live(info, at: cursor.epoch).isEmpty else {
+                    try store.keep(blob)
+                    continue
+                }
+                try store.deleteData(of: blob)
+                notice(.deleted(blob))
+            }
+            return blobs.count
+        }
+    }
+}

@@ -1,0 +1,424 @@
+// A storage node: it follows the ledger's blocks, keeps what is registered for its shards, proves
+// by its signature that it does, and gives it back.
+//
+// The rules are `NodeState`'s, the bytes are the `NodeStore`'s; this is the shell that checks who
+// may store what, waits where waiting helps, and keeps blocking calls off Swift's threads.
+
+package import BlobModel
+internal import Codec
+package import Ledger
+internal import Synchronization
+package import SystemIO
+
+/// What a node notices, for the log.
+package enum NodeNotice: Sendable, CustomStringConvertible {
+    case damagedSliver(SliverName, String)
+    case diskFull
+    case diskFailed(String)
+    /// The ledger's chain is not the one that the node has followed.
+    case diverged(String)
+    case ledgerUnavailable(String)
+    case deleted(BlobID)
+
+    package var description: String {
+        switch self {
+        case .damagedSliver(let name, let what): "sliver \(name) is damaged: \(what)"
+        case .diskFull: "the disk is full; no more slivers are taken"
+        case .diskFailed(let what): "the disk failed: \(what)"
+        case .diverged(let what): "the ledger's chain is another than ours: \(what)"
+        case .ledgerUnavailable(let what): "the ledger does not answer: \(what)"
+        case .deleted(let blob): "blob \(blob) was deleted"
+        }
+    }
+}
+
+/// What a node needs besides its store.
+package struct NodeConfiguration: Sendable {
+    package var genesis: Genesis
+    package var incarnation: UInt32 = 0
+    package var node: NodeID
+    /// Signs confirmations.
+    package var protocolKey: SigningKey
+    /// How long released data is kept.
+    package var grace: Duration = .seconds(600)
+    /// How long a request may wait for the block that it depends on.
+    package var waitMax: Duration = .seconds(5)
+
+    package init(genesis: Genesis, node: NodeID, protocolKey: SigningKey) {
+        self.genesis = genesis
+        self.node = node
+        self.protocolKey = protocolKey
+    }
+}
+
+/// Why a node cannot start.
+package enum StorageNodeError: Error, Equatable, Sendable {
+    case directory(NodeDirectoryError)
+    case store(NodeStoreError)
+    /// The genesis has no such node, or it has another key.
+    case notAMember(NodeID)
+}
+
+/// One storage node.
+package final class StorageNode: StorageNodeConnection {
+    struct Status {
+        var cursor: NodeCursor
+        var isDiverged = false
+        var isFull = false
+        /// The newest block that the ledger is known to have.
+        var ledgerHeight: UInt64 = 0
+    }
+
+    package let configuration: NodeConfiguration
+    let store: any NodeStore
+    let pool: BlockingPool
+    let time: any TimeSource
+    let parameters: EncodingParameters
+    let shards: [UInt16]
+    let notice: @Sendable (NodeNotice) -> Void
+    private let started: Duration
+    // Guards the few words that requests look at; held for no I/O.
+    let status: Mutex<Status>
+    let waiters = HeightWaiters()
+
+    /// Runs a node over its store, whose blocking calls `pool` makes.
+    package init(
+        configuration: NodeConfiguration,
+        store: any NodeStore,
+        pool: BlockingPool,
+        time: any TimeSource,
+        notice: @escaping @Sendable (NodeNotice) -> Void = { _ in }
+    ) throws(StorageNodeError) {
+        guard let committee = try? configuration.genesis.committee(),
+            let index = committee.index(of: configuration.node),
+            committee.members[index].protocolKey == configuration.protocolKey.publicKey,
+            let parameters = try? EncodingParameters(shardCount: committee.shardCount)
+        else {
+            // A genesis that was read has a committee; what fails is that the node is in it.
+            throw .notAMember(configuration.node)
+        }
+        let cursor: NodeCursor
+        do throws(NodeStoreError) {
+            cursor = try store.cursor()
+        } catch {
+            throw .store(error)
+        }
+        self.configuration = configuration
+        self.store = store
+        self.pool = pool
+        self.time = time
+        self.parameters = parameters
+        self.notice = notice
+        shards = committee.members[index].shards
+        started = time.uptime
+        status = Mutex(Status(cursor: cursor))
+    }
+
+    var domain: SigningDomain {
+        SigningDomain(
+            network: configuration.genesis.networkID,
+            incarnation: configuration.incarnation
+        )
+    }
+
+    /// The last block that the node has applied.
+    package var cursor: NodeCursor { status.withLock { $0.cursor } }
+
+    /// Lets go of the store; nothing may be asked any more.
+    package func close() async {
+        await pool.run { [store] in store.close() }
+    }
+
+    // MARK: The store, off Swift's threads
+
+    func reading<Value: Sendable>(
+        _ body: @escaping @Sendable (any NodeStore) throws(NodeStoreError) -> Value
+    ) async throws(NodeError) -> Value {
+        let store = store
+        do throws(NodeStoreError) {
+            return try await pool.run { () throws(NodeStoreError) -> Value in try body(store) }
+        } catch {
+            throw refusal(for: error)
+        }
+    }
+
+    /// Like `reading`, and remembers whether there is room.
+    func writing<Value: Sendable>(
+        _ body: @escaping @Sendable (any NodeStore) throws(NodeStoreError) -> Value
+    ) async throws(NodeError) -> Value {
+        let value = try await reading(body)
+        status.withLock { $0.isFull = false }
+        return value
+    }
+
+    private func refusal(for error: NodeStoreError) -> NodeError {
+        switch error {
+        case .full:
+            let isNews = status.withLock { status in
+                defer { status.isFull = true }
+                return !status.isFull
+            }
+            if isNews { notice(.diskFull) }
+            return .refused(.storageFull, "The node's disk is full.")
+        case .damaged(let what), .failed(let what):
+            notice(.diskFailed(what))
+            return .refused(.internalError, "The node's disk failed.")
+        }
+    }
+
+    // MARK: Who may store what
+
+    /// Waits until the block at `height` is applied, or until waiting has taken too long.
+    private func wait(for height: UInt64?) async {
+        guard let height, cursor.block.height < height else { return }
+        await waiters.wait(for: height, current: { self.cursor.block.height }) {
+            // Cancelled when the block has come.
+            try? await self.time.sleep(for: self.configuration.waitMax)
+        }
+    }
+
+    /// The live registrations of a blob that something is to be stored or confirmed for.
+    private func registrations(
+        of blob: BlobID,
+        height: UInt64?
+    ) async throws(NodeError) -> [BlobRegistration] {
+        await wait(for: height)
+        let (cursor, isDiverged) = status.withLock { ($0.cursor, $0.isDiverged) }
+        if isDiverged {
+            throw .refused(.ledgerBehind, "The node's chain is not the ledger's.")
+        }
+        let (info, live) = try await reading { store throws(NodeStoreError) in
+            let info = try store.info(of: blob)
+            return (info, try store.live(info, at: cursor.epoch))
+        }
+        if info?.invalidated != nil {
+            throw .refused(.invalidBlob, "\(blob) was encoded inconsistently.")
+        }
+        guard !live.isEmpty else {
+            throw .refused(
+                .notRegistered,
+                "\(blob) has no live registration up to block \(cursor.block.height)."
+            )
+        }
+        return live
+    }
+
+    /// Checks that the node answers for this pair.
+    func checkAssigned(_ name: SliverName) throws(NodeError) {
+        guard parameters.contains(name.pair) else {
+            throw .refused(.indexOutOfRange, "There are \(parameters.shardCount) pairs.")
+        }
+        let shard = parameters.shard(holding: name.pair, of: name.blob)
+        guard shards.contains(shard.rawValue) else {
+            throw .refused(.shardNotAssigned, "Shard \(shard) is not this node's.")
+        }
+    }
+
+    // MARK: StorageNodeConnection, storing
+
+    package func store(
+        _ metadata: VerifiedBlobMetadata,
+        height: UInt64?
+    ) async throws(NodeError) -> StoreOutcome {
+        guard metadata.parameters == parameters else {
+            throw .refused(.invalidMetadata, "The metadata is of another number of shards.")
+        }
+        let live = try await registrations(of: metadata.blobID, height: height)
+        precondition(!live.isEmpty)
+        return try await writing { store throws(NodeStoreError) in
+            if try store.hasMetadata(of: metadata.blobID) { return .alreadyStored }
+            try store.store(metadata)
+            return .stored
+        }
+    }
+
+    package func store(
+        _ sliver: VerifiedSliver,
+        as name: SliverName,
+        height: UInt64?
+    ) async throws(NodeError) -> StoreOutcome {
+        try checkAssigned(name)
+        guard sliver.blobID == name.blob, sliver.axis == name.axis,
+            sliver.index == parameters.sliver(of: name.pair, name.axis)
+        else { throw .refused(.sliverIndexMismatch, "The sliver is not \(name).") }
+        _ = try await registrations(of: name.blob, height: height)
+        let outcome = try await writing { store throws(NodeStoreError) -> StoreOutcome? in
+            guard try store.hasMetadata(of: name.blob) else { return nil }
+            if try store.hasSliver(name) { return .alreadyStored }
+            try store.store(sliver, as: name)
+            return .stored
+        }
+        guard let outcome else {
+            throw .refused(.metadataNotFound, "The metadata of \(name.blob) comes first.")
+        }
+        return outcome
+    }
+
+    package func confirmation(
+        of blob: BlobID,
+        persistence: BlobPersistence,
+        height: UInt64?
+    ) async throws(NodeError) -> SignedMessage {
+        let live = try await registrations(of: blob, height: height)
+        let isRegistered = live.contains { registration in
+            switch persistence {
+            case .permanent: registration.kind == .permanent
+            case .deletable(let object):
+                registration.object == object && registration.kind != .permanent
+            }
+        }
+        guard isRegistered else {
+            throw .refused(.notRegistered, "\(blob) is not registered in that way.")
+        }
+        let names = ownSlivers(of: blob)
+        let missing = try await writing { store throws(NodeStoreError) -> SliverName? in
+            guard try store.hasMetadata(of: blob) else { return names.first }
+            for name in names {
+                if try !store.hasSliver(name) { return name }
+            }
+            try store.synchronize()
+            return nil
+        }
+        if let missing {
+            throw .refused(.missingSlivers, "Sliver \(missing) is not here.")
+        }
+        return domain.sign(
+            .storageConfirmation(epoch: cursor.epoch, blob: blob, persistence: persistence),
+            with: configuration.protocolKey
+        )
+    }
+
+    /// Both slivers of each of the node's shards.
+    private func ownSlivers(of blob: BlobID) -> [SliverName] {
+        shards.flatMap { shard in
+            let pair = parameters.pair(on: ShardIndex(shard), of: blob)
+            return SliverAxis.allCases.map { SliverName(blob: blob, pair: pair, axis: $0) }
+        }
+    }
+
+    // MARK: StorageNodeConnection, serving
+
+    package func metadata(of blob: BlobID) async throws(NodeError) -> [UInt8] {
+        let metadata = try await reading { store throws(NodeStoreError) in
+            try store.metadata(of: blob)
+        }
+        guard let metadata else {
+            throw .refused(.metadataNotFound, "There is no metadata of \(blob) here.")
+        }
+        return BlobMetadataWithID(blobID: blob, metadata: metadata).bcsBytes
+    }
+
+    package func metadataStatus(of blob: BlobID) async throws(NodeError) -> StoredStatus {
+        try await reading { store throws(NodeStoreError) in
+            try store.hasMetadata(of: blob) ? .stored : .nonexistent
+        }
+    }
+
+    package func sliver(_ name: SliverName) async throws(NodeError) -> FetchedSliver {
+        .verified(
+            try await serving(name) { store throws(NodeStoreError) in try store.sliver(name) }
+        )
+    }
+
+    package func sliverBytes(
+        _ name: SliverName,
+        range: Range<Int>
+    ) async throws(NodeError) -> [UInt8] {
+        guard range.lowerBound >= 0, !range.isEmpty else {
+            throw .refused(.rangeNotSatisfiable, "The range is empty.")
+        }
+        let bytes = try await serving(name) { store throws(NodeStoreError) in
+            try store.sliverBytes(name, range: range)
+        }
+        guard bytes.count == range.count else {
+            throw .refused(.rangeNotSatisfiable, "The sliver ends before \(range.upperBound).")
+        }
+        return bytes
+    }
+
+    /// Reads a sliver; one whose bits have rotted is as good as missing, and is forgotten so that
+    /// it can be brought again.
+    private func serving<Value: Sendable>(
+        _ name: SliverName,
+        _ read: @escaping @Sendable (any NodeStore) throws(NodeStoreError) -> Value?
+    ) async throws(NodeError) -> Value {
+        try checkAssigned(name)
+        let notice = notice
+        let found = try await reading { store throws(NodeStoreError) -> Value? in
+            do throws(NodeStoreError) {
+                return try read(store)
+            } catch {
+                guard case .damaged(let what) = error else { throw error }
+                notice(.damagedSliver(name, what))
+                try store.forget(name)
+                return nil
+            }
+        }
+        guard let found else { throw .refused(.sliverNotFound, "There is no sliver \(name).") }
+        return found
+    }
+
+    package func sliverStatus(_ name: SliverName) async throws(NodeError) -> StoredStatus {
+        try checkAssigned(name)
+        return try await reading { store throws(NodeStoreError) in
+            try store.hasSliver(name) ? .stored : .nonexistent
+        }
+    }
+
+    package func status(of blob: BlobID) async throws(NodeError) -> NodeBlobStatus {
+        let epoch = cursor.epoch
+        return try await reading { store throws(NodeStoreError) in
+            guard let info = try store.info(of: blob) else { return .nonexistent }
+            let ends = try store.poolEnds(of: info)
+            return info.status(at: epoch, poolEnd: { ends[$0] })
+        }
+    }
+
+    package func health() async throws(NodeError) -> NodeHealth {
+        let status = status.withLock { $0 }
+        let isBehind = status.ledgerHeight > status.cursor.block.height
+        return NodeHealth(
+            uptimeSeconds: UInt64(max(0, (time.uptime - started).components.seconds)),
+            epoch: status.cursor.epoch,
+            publicKey: configuration.protocolKey.publicKey,
+            node: configuration.node,
+            status: status.isDiverged ? .standby : isBehind ? .catchingUp : .active,
+            shards: shards,
+            height: status.cursor.block.height,
+            blockHash: status.cursor.block.hash,
+            isFull: status.isFull
+        )
+    }
+
+    package func blocks(
+        from height: UInt64,
+        limit: Int
+    ) async throws(NodeError) -> [[UInt8]] {
+        guard height >= 1, limit >= 1 else {
+            throw .refused(.invalidRequest, "Blocks are counted from 1.")
+        }
+        return try await reading { store throws(NodeStoreError) in
+            try store.blocks(from: height, limit: min(limit, 1024))
+        }
+    }
+}
+
+extension NodeStore {
+    func poolEnds(of info: BlobInfo) throws(NodeStoreError) -> [ObjectID: Epoch] {
+        var ends: [ObjectID: Epoch] = [:]
+        for case .pooled(let pool) in info.registrations.map(\.kind) {
+            ends[pool] = try end(ofPool: pool)
+        }
+        return ends
+    }
+
+    /// The registrations of a blob that are alive in `epoch`.
+    func live(
+        _ info: BlobInfo?,
+        at epoch: Epoch
+    ) throws(NodeStoreError) -> [BlobRegistration] {
+        guard let info else { return [] }
+        let ends = try poolEnds(of: info)
+        return info.live(at: epoch, poolEnd: { ends[$0] })
+    }
+}

@@ -1,0 +1,211 @@
+import BlobClient
+import BlobModel
+import Codec
+import Ledger
+import StorageNode
+import SystemIO
+import TestNetwork
+import Testing
+
+@Suite struct NodeLedgerTests {
+    private func store(
+        _ bytes: [UInt8],
+        in network: TestNetwork
+    ) async throws -> (blob: StoredBlob, pool: ObjectID) {
+        let client = try await network.client()
+        let (pool, store) = try await network.looseStore(client)
+        return (try await store.store(bytes), pool)
+    }
+
+    @Test func blocksAreAppliedOnceAndInOrder() async throws {
+        let network = try TestNetwork()
+        _ = try await store([1, 2, 3], in: network)
+        let blocks = try await network.ledger.memory.blocks(
+            from: 1,
+            limit: 100,
+            waitMilliseconds: 0
+        )
+        #expect(blocks.count >= 3)
+        let store = MemoryNodeStore(network: network.genesis.networkID)
+        let node = try StorageNode(
+            configuration: network.nodes[0].configuration,
+            store: store,
+            pool: BlockingPool(threads: 0),
+            time: network.time
+        )
+        await #expect(throws: ChainError.wrongHeight(2, expected: 1)) {
+            try await node.apply(Array(blocks[1...]))
+        }
+        try await node.apply([blocks[0]])
+        try await node.apply(blocks)
+        try await node.apply(blocks)
+        #expect(node.cursor.block == blocks.last?.reference)
+        #expect(node.cursor == network.nodes[0].cursor)
+        let served = try await node.blocks(from: 2, limit: 100)
+        #expect(served == blocks[1...].map(\.bcsBytes))
+    }
+
+    @Test func blocksOfAnotherChainAreRefused() async throws {
+        let network = try TestNetwork()
+        _ = try await store([1, 2, 3], in: network)
+        let fork = try TestNetwork()
+        _ = try await store([4, 5, 6], in: fork)
+        let ours = try await network.ledger.memory.blocks(
+            from: 1,
+            limit: 100,
+            waitMilliseconds: 0
+        )
+        let theirs = try await fork.ledger.memory.blocks(
+            from: 1,
+            limit: 100,
+            waitMilliseconds: 0
+        )
+        let node = try StorageNode(
+            configuration: network.nodes[0].configuration,
+            store: MemoryNodeStore(network: network.genesis.networkID),
+            pool: BlockingPool(threads: 0),
+            time: network.time
+        )
+        try await node.apply([ours[0]])
+        await #expect(throws: ChainError.wrongParent(at: 1)) {
+            try await node.apply([theirs[1]])
+        }
+        // A block whose contents are not what its header says.
+        let forged = Block(
+            signedHeader: ours[1].signedHeader,
+            transactions: ours[2].transactions,
+            effects: ours[2].effects
+        )
+        await #expect(throws: ChainError.inconsistent(height: 2)) {
+            try await node.apply([forged])
+        }
+        #expect(node.cursor.block == ours[0].reference)
+    }
+
+    @Test func aDeletedBlobGoesAfterTheGraceAndNotBefore() async throws {
+        let time = ManualTimeSource()
+        let network = try TestNetwork(time: time)
+        let (blob, pool) = try await store(TestNetwork.bytes(3000), in: network)
+        let record = try #require(try await network.ledger.blob(blob.blob, inPool: pool))
+        let node = network.nodes[0]
+        #expect(try await node.metadataStatus(of: blob.blob) == .stored)
+        _ = try await network.sender().executeVolatile([.deletePooledBlob(.id(record.id))])
+        #expect(try await node.status(of: blob.blob) == .nonexistent)
+        try await node.collectGarbage()
+        #expect(try await node.metadataStatus(of: blob.blob) == .stored)
+        time.advance(by: .seconds(599))
+        try await node.collectGarbage()
+        #expect(try await node.metadataStatus(of: blob.blob) == .stored)
+        time.advance(by: .seconds(2))
+        try await node.collectGarbage()
+        #expect(try await node.metadataStatus(of: blob.blob) == .nonexistent)
+    }
+
+    @Test func aBlobThatIsRegisteredAgainWithinTheGraceStays() async throws {
+        let time = ManualTimeSource()
+        let network = try TestNetwork(time: time)
+        let client = try await network.client()
+        let (pool, store) = try await network.looseStore(client)
+        let bytes = TestNetwork.bytes(3000)
+        let blob = try await store.store(bytes)
+        let record = try #require(try await network.ledger.blob(blob.blob, inPool: pool))
+        _ = try await network.sender().executeVolatile([.deletePooledBlob(.id(record.id))])
+        time.advance(by: .seconds(300))
+        _ = try await store.store(bytes)
+        time.advance(by: .seconds(3000))
+        for node in network.nodes {
+            try await node.collectGarbage()
+            #expect(try await node.metadataStatus(of: blob.blob) == .stored)
+        }
+    }
+
+    @Test func oneOwnersDeletionTakesNothingFromAnother() async throws {
+        let time = ManualTimeSource()
+        let network = try TestNetwork(time: time)
+        let bytes = TestNetwork.bytes(3000)
+        let (blob, pool) = try await store(bytes, in: network)
+        let client = try await network.client()
+        let plain = PlainBlobStore(client: client, sender: network.sender())
+        _ = try await plain.store(bytes, epochs: 5, deletable: false)
+        let record = try #require(try await network.ledger.blob(blob.blob, inPool: pool))
+        _ = try await network.sender().executeVolatile([.deletePooledBlob(.id(record.id))])
+        time.advance(by: .seconds(3000))
+        let node = network.nodes[0]
+        try await node.collectGarbage()
+        #expect(try await node.metadataStatus(of: blob.blob) == .stored)
+        guard
+            case .permanent(let end, true, _, let counts, _) =
+                try await node.status(of: blob.blob)
+        else {
+            Issue.record("the blob is not permanent")
+            return
+        }
+        #expect(end == 5)
+        #expect(counts == NodeBlobStatus.DeletableCounts(total: 0, certified: 0))
+    }
+}
+
+@Suite struct BlobInfoTests {
+    private func object(_ number: UInt8) -> ObjectID {
+        ObjectID(bytes: [UInt8](repeating: number, count: 32))
+    }
+
+    private let event = StatusEvent(
+        transaction: TransactionDigest(bytes: [UInt8](repeating: 1, count: 32)),
+        index: 0
+    )
+
+    private func registration(
+        _ number: UInt8,
+        _ kind: BlobRegistration.Kind,
+        end: Epoch
+    ) -> BlobRegistration {
+        BlobRegistration(
+            object: object(number),
+            kind: kind,
+            end: end,
+            isCertified: false,
+            event: event
+        )
+    }
+
+    @Test func registrationsAreCountedOverObjects() {
+        var info = BlobInfo(length: 10)
+        #expect(info.status(at: 0, poolEnd: { _ in nil }) == .nonexistent)
+        info.register(registration(1, .deletable, end: 5))
+        info.register(registration(1, .deletable, end: 5))
+        info.register(registration(2, .pooled(object(9)), end: 5))
+        #expect(
+            info.status(at: 0, poolEnd: { _ in nil })
+                == .deletable(.init(total: 2, certified: 0), initialCertifiedEpoch: nil)
+        )
+        info.certify(object(2), end: 5, epoch: 3, event: event)
+        #expect(
+            info.status(at: 3, poolEnd: { _ in nil })
+                == .deletable(.init(total: 2, certified: 1), initialCertifiedEpoch: 3)
+        )
+        info.delete(object(2))
+        #expect(
+            info.status(at: 3, poolEnd: { _ in nil })
+                == .deletable(.init(total: 1, certified: 0), initialCertifiedEpoch: nil)
+        )
+        #expect(info.live(at: 5, poolEnd: { _ in nil }).isEmpty)
+    }
+
+    @Test func aPooledBlobLivesAsLongAsItsPool() {
+        var info = BlobInfo(length: 10)
+        info.register(registration(2, .pooled(object(9)), end: 5))
+        #expect(info.live(at: 4, poolEnd: { _ in 5 }).count == 1)
+        #expect(info.live(at: 5, poolEnd: { _ in 5 }).isEmpty)
+        #expect(info.live(at: 5, poolEnd: { _ in 6 }).count == 1)
+    }
+
+    @Test func invalidIsForEver() throws {
+        var info = BlobInfo(length: 10)
+        info.register(registration(1, .permanent, end: 5))
+        info.invalidate(event)
+        #expect(info.status(at: 0, poolEnd: { _ in nil }) == .invalid(event))
+        #expect(info.live(at: 0, poolEnd: { _ in nil }).isEmpty)
+        #expect(try BlobInfo(bcsBytes: info.bcsBytes) == info)
+    }
+}
