@@ -97,7 +97,7 @@ let targets: [Target] = [
         "LocalNetwork",
         [
             "Codec", "BlobModel", "SystemIO", "Ledger", "LedgerService", "StorageNode",
-            "BlobClient", "Transport",
+            "BlobClient", "Transport", logging,
         ]
     ),
     module("Simulation", ["Codec", "BlobModel", "SystemIO"]),
@@ -172,7 +172,7 @@ let targets: [Target] = [
     ),
     tests(
         "LocalNetworkTests",
-        ["Codec", "BlobModel", "LocalNetwork", "BlobClient", "Ledger", "SystemIO"]
+        ["Codec", "BlobModel", "LocalNetwork", "BlobClient", "Ledger", "SystemIO", logging]
     ),
     .executableTarget(
         name: "simulation-spike",

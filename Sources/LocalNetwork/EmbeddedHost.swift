@@ -1,0 +1,260 @@
+internal import BlobModel
+internal import Ledger
+internal import LedgerService
+package import Logging
+internal import StorageNode
+package import SystemIO
+internal import Transport
+
+/// What an embedded network needs of the machine.
+package struct EmbeddedEnvironment: Sendable {
+    package var files: any FileSystem
+    package var time: any TimeSource
+    package var entropy: any Entropy
+    package var logger: Logger
+
+    package init(
+        files: any FileSystem = LinuxFileSystem(),
+        time: any TimeSource = LinuxTimeSource(),
+        entropy: any Entropy = LinuxEntropy(),
+        logger: Logger
+    ) {
+        self.files = files
+        self.time = time
+        self.entropy = entropy
+        self.logger = logger
+    }
+}
+
+/// The ledger and the nodes of an embedded network, in this process, which holds the lock.
+final class EmbeddedHost: Sendable {
+    let directory: EmbeddedDirectory
+    let ledger: LedgerHost
+    /// By number; nil for a node whose directory is missing or not usable.
+    let nodes: [StorageNode?]
+    private let environment: EmbeddedEnvironment
+    private let verification: BlockingPool
+    private let lock: any FileLock
+
+    private init(
+        directory: EmbeddedDirectory,
+        ledger: LedgerHost,
+        nodes: [StorageNode?],
+        environment: EmbeddedEnvironment,
+        lock: any FileLock
+    ) {
+        self.directory = directory
+        self.ledger = ledger
+        self.nodes = nodes
+        self.environment = environment
+        self.lock = lock
+        verification = BlockingPool(threads: 2, name: "verify")
+    }
+
+    /// Opens the nodes, then the ledger, which is made again from the nodes when it is gone.
+    static func start(
+        _ directory: EmbeddedDirectory,
+        lock: any FileLock,
+        _ environment: EmbeddedEnvironment
+    ) async throws(EmbeddedNetworkError) -> EmbeddedHost {
+        let nodes = await openNodes(directory, environment)
+        let available = nodes.compactMap { $0 }
+        let needed = directory.faultyMax + 1
+        guard available.count >= needed else {
+            throw .tooFewAvailable(
+                path: directory.path,
+                available: available.count,
+                needed: needed
+            )
+        }
+        let options = LedgerHostOptions(
+            key: directory.ledgerKeys.voice,
+            files: environment.files,
+            time: environment.time,
+            sink: NodeBlockSink(nodes: available, needed: needed)
+        )
+        let ledger: LedgerHost
+        do throws(LedgerStoreError) {
+            ledger = try await openLedger(directory, nodes, options, environment)
+        } catch {
+            for node in available { await node.close() }
+            throw .ledger(error)
+        }
+        for node in available {
+            await catchUp(node, with: ledger, environment)
+        }
+        return EmbeddedHost(
+            directory: directory,
+            ledger: ledger,
+            nodes: nodes,
+            environment: environment,
+            lock: lock
+        )
+    }
+
+    private static func openNodes(
+        _ directory: EmbeddedDirectory,
+        _ environment: EmbeddedEnvironment
+    ) async -> [StorageNode?] {
+        // Stores block on their disks, and each node may be on a disk of its own.
+        let pool = BlockingPool(threads: min(16, directory.nodeCount + 2), name: "nodes")
+        var nodes: [StorageNode?] = []
+        for index in 0..<directory.nodeCount {
+            let path = directory.nodePath(index)
+            do {
+                nodes.append(try await openNode(directory, index, pool, environment))
+            } catch {
+                environment.logger.warning("Node \(path) is down: \(error)")
+                nodes.append(nil)
+            }
+        }
+        return nodes
+    }
+
+    private static func openNode(
+        _ directory: EmbeddedDirectory,
+        _ index: Int,
+        _ pool: BlockingPool,
+        _ environment: EmbeddedEnvironment
+    ) async throws -> StorageNode {
+        let path = directory.nodePath(index)
+        let identity = directory.nodeIdentity(index)
+        let files = environment.files
+        let entropy = environment.entropy
+        let store = try await pool.run { () throws(StorageNodeError) in
+            let opened: NodeDirectory
+            do throws(NodeDirectoryError) {
+                opened = try NodeDirectory.open(path, identity, files: files)
+            } catch {
+                throw .directory(error)
+            }
+            return try DiskNodeStore.open(opened, entropy: entropy)
+        }
+        let configuration = NodeConfiguration(
+            genesis: directory.genesis,
+            node: identity.node,
+            protocolKey: directory.nodeKeys(index).voice
+        )
+        let logger = environment.logger
+        return try StorageNode(
+            configuration: configuration,
+            store: store,
+            pool: pool,
+            time: environment.time
+        ) { notice in
+            logger.warning("Node \(path): \(notice)")
+        }
+    }
+
+    private static func openLedger(
+        _ directory: EmbeddedDirectory,
+        _ nodes: [StorageNode?],
+        _ options: LedgerHostOptions,
+        _ environment: EmbeddedEnvironment
+    ) async throws(LedgerStoreError) -> LedgerHost {
+        let path = directory.ledgerPath
+        let network = directory.genesis.networkID
+        let sources: [any BlockSource] = nodes.enumerated().compactMap { index, node in
+            node.map { NodeBlockSource(name: directory.nodePath(index), node: $0) }
+        }
+        do throws(LedgerStoreError) {
+            return try await LedgerHost.open(
+                path,
+                network: network,
+                options,
+                catchingUpFrom: sources
+            )
+        } catch {
+            switch error {
+            case .missing, .damaged:
+                environment.logger.notice("The ledger in \(path) is rebuilt: \(error)")
+            case .exists, .locked, .foreign, .newer, .failed, .invalidChain, .diverged, .wrongKey,
+                .noSource:
+                throw error
+            }
+        }
+        try await LedgerRestore.restore(
+            path,
+            genesis: directory.genesis,
+            from: sources,
+            answersMin: directory.nodeCount - directory.faultyMax,
+            in: options.files,
+            pool: options.pool
+        )
+        return try await LedgerHost.open(path, network: network, options)
+    }
+
+    /// Brings a node to the ledger's newest block; one that can not follow says so by itself.
+    private static func catchUp(
+        _ node: StorageNode,
+        with ledger: LedgerHost,
+        _ environment: EmbeddedEnvironment
+    ) async {
+        do {
+            while true {
+                let next = node.cursor.block.height + 1
+                let blocks = try await ledger.blocks(
+                    from: next,
+                    limit: 256,
+                    waitMilliseconds: 0
+                )
+                if blocks.isEmpty { return }
+                try await node.apply(blocks)
+            }
+        } catch {
+            environment.logger.warning("A node does not catch up: \(error)")
+        }
+    }
+
+    /// Has the nodes follow the ledger and serves guests, until the task is cancelled.
+    func run() async {
+        guard let parameters = try? EncodingParameters(shardCount: directory.nodeCount) else {
+            preconditionFailure("The nodes have opened with as many shards.")
+        }
+        await withTaskGroup(of: Void.self) { group in
+            for node in nodes.compactMap({ $0 }) {
+                group.addTask { await node.run(self.ledger) }
+            }
+            group.addTask { await self.serve(LedgerAPI(self.ledger).routes, as: "ledger") }
+            for (index, node) in nodes.enumerated() {
+                guard let node else { continue }
+                let api = StorageNodeAPI(
+                    node: node,
+                    parameters: parameters,
+                    pool: verification
+                )
+                group.addTask { await self.serve(api.routes, as: "\(index)") }
+            }
+        }
+    }
+
+    /// Serves on a socket of its own until the task is cancelled.
+    private func serve(_ routes: [Route], as name: String) async {
+        let path = directory.socketsPath + "/" + name
+        guard path.utf8.count <= Endpoint.pathLengthMax else {
+            environment.logger.notice(
+                "\(path) is too long for a socket: other processes can not use the network."
+            )
+            return
+        }
+        do {
+            // A socket that a killed host left; the lock says that nobody serves it.
+            if try environment.files.exists(path) { try environment.files.removeFile(path) }
+            let server = HTTPServer(
+                router: Router(routes),
+                listen: .unix(path: path),
+                logger: environment.logger
+            )
+            try await server.run()
+        } catch is CancellationError {
+        } catch {
+            environment.logger.warning("\(path) is not served: \(error)")
+        }
+    }
+
+    /// Closes the nodes and gives the lock back; nothing may be asked any more.
+    func close() async {
+        for node in nodes.compactMap({ $0 }) { await node.close() }
+        lock.unlock()
+    }
+}
