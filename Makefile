@@ -2,7 +2,9 @@
 
 SWIFT ?= swift
 CONFIGURATION ?= release
-SWIFT_FLAGS = -c $(CONFIGURATION) --explicit-target-dependency-import-check error
+# One configuration for all: what is tested is what is run. Some tests look inside (-enable-testing).
+SWIFT_FLAGS = -c $(CONFIGURATION) -Xswiftc -enable-testing \
+	--explicit-target-dependency-import-check error
 BIN = .build/$(CONFIGURATION)
 DESTDIR ?=
 PREFIX ?= /usr/local

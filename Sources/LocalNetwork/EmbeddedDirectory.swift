@@ -51,7 +51,9 @@ package struct EmbeddedDirectory: Sendable {
         )
     }
 
-    /// Makes a network of `nodes` nodes with one shard each. Blocks.
+    /// Makes a network of `nodes` nodes with one shard each.
+    ///
+    /// Blocks.
     package static func create(
         _ path: String,
         nodes: Int,
@@ -146,7 +148,9 @@ package struct EmbeddedDirectory: Sendable {
         }
     }
 
-    /// Reads what is there and checks that it belongs together. Blocks.
+    /// Reads what is there and checks that it belongs together.
+    ///
+    /// Blocks.
     package static func open(
         _ path: String,
         files: any FileSystem

@@ -46,7 +46,9 @@ package final class NetworkAccess: Sendable {
         self.embedded = embedded
     }
 
-    /// Opens the network at a URL. An embedded one must be there: it is not made here.
+    /// Opens the network at a URL.
+    ///
+    /// An embedded one must be there: it is not made here.
     package static func open(
         _ url: NetworkURL,
         _ environment: EmbeddedEnvironment,

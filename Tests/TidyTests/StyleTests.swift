@@ -75,7 +75,6 @@ internal import Testing
         (".random(in:", ["Tests/", "Sources/Simulation/"], "Entropy, or a seeded generator"),
         ("Date()", ["Tests/"], "the clock that was passed in"),
         ("Date.now", ["Tests/"], "the clock that was passed in"),
-        ("@testable", [], "package access"),
     ]
 
     @Test(arguments: banned.indices)
