@@ -27,6 +27,16 @@ package final class Scratch {
         return try body(scratch)
     }
 
+    /// Runs `body` with a fresh folder and cleans up after it.
+    package static func withAsync<Result>(
+        isolation: isolated (any Actor)? = #isolation,
+        _ body: (Scratch) async throws -> Result
+    ) async throws -> Result {
+        let scratch = try Scratch()
+        defer { scratch.cleanUp() }
+        return try await body(scratch)
+    }
+
     /// Makes a folder below and returns its path.
     package func folder(_ name: String) throws -> String {
         let folder = path + "/" + name

@@ -97,11 +97,12 @@ package actor Checkpointer {
         if case .stranded(let current) = machine.stopped { throw .stranded(current: current) }
         let ready = machine
         try await environment.blocking { () throws(CheckpointError) in
-            try work.cleanUp(after: ready.progress)
             try volume { () throws(VolumeError) in
                 try source.setPublishedSequence(ready.sequence - 1)
                 try source.setLeaseToken(lease.token)
             }
+            // Under the token, since undoing a cut is an operation of its own.
+            try work.cleanUp(after: ready.progress)
         }
         self.machine = machine
         self.work = work
