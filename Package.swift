@@ -183,6 +183,7 @@ let targets: [Target] = [
     tests("CommandTests", ["SystemIO", "walrus"]),
     tests("SimulationTests", ["Simulation", "simulation-spike"]),
     tests("MountTests", ["SystemIO", "walrusfs", "walrus"]),
+    tests("DevnetTests", ["walrus"]),
 ]
 
 let dependencies: [Package.Dependency] = [

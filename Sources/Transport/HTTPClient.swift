@@ -210,7 +210,7 @@ package final class HTTPClient: Sendable {
             case .failure(ChannelError.connectTimeout):
                 connected.decide(.failure(.timeout(sent: false)))
             case .failure(let error):
-                connected.decide(.failure(.unreachable("\(self.endpoint): \(error)")))
+                connected.decide(.failure(.unreachable(Self.describe(error))))
             }
         }
         let channel = try await connected.wait()
@@ -224,8 +224,19 @@ package final class HTTPClient: Sendable {
         } catch {
             channel.close(promise: nil)
             if let tls, let wrongKey = tls.wrongKey { throw wrongKey }
-            if case .interrupted(let why) = error { throw .unreachable("\(endpoint): \(why)") }
+            if case .interrupted(let why) = error { throw .unreachable(why) }
             throw error
+        }
+    }
+
+    /// The system's own words for why there is no connection, without the ways to say them.
+    private static func describe(_ error: any Error) -> String {
+        switch error {
+        case let error as NIOConnectionError:
+            if let first = error.connectionErrors.first { return describe(first.error) }
+            return "\(error.host) is not known"
+        case let error as IOError: return error.description
+        default: return "\(error)"
         }
     }
 

@@ -30,3 +30,6 @@ enum Terminal {
 
     static var showsProgress: Bool { isatty(2) == 1 }
 }
+
+/// Hands printed lines over at once, also when standard output is a pipe or a file.
+func flushOutput() { _ = fflush(nil) }

@@ -17,11 +17,15 @@ struct Walrus: AsyncParsableCommand {
 
             Exit codes: 0 done; 1 failed; 64 used wrongly; 65 the data is damaged.
             """,
-        subcommands: [BlobIDCommand.self, EncodeCommand.self, DecodeCommand.self]
+        subcommands: [
+            StoreCommand.self, ReadCommand.self, BlobStatusCommand.self, InfoCommand.self,
+            BlobIDCommand.self, EncodeCommand.self, DecodeCommand.self, DevnetCommand.self,
+            LedgerCommand.self, NodeCommand.self, KeyCommand.self,
+        ]
     )
 
     static func main() async {
         ProcessSetup.prepare()
-        await main(nil)
+        await main(BlobArgument.shield(Array(CommandLine.arguments.dropFirst())))
     }
 }

@@ -244,3 +244,22 @@ extension NodeError {
         }
     }
 }
+
+extension HTTPStorageNode {
+    /// A connection to a member of a committee; one with an address that is no URL is unreachable.
+    package static func connect(
+        to member: CommitteeMember,
+        _ parameters: EncodingParameters,
+        limits: ClientLimits = ClientLimits()
+    ) -> any StorageNodeConnection {
+        guard let endpoint = endpoint(ofAddress: member.address) else {
+            return UnreachableNode(reason: "\(member.address) is not an address to connect to.")
+        }
+        return HTTPStorageNode(
+            endpoint: endpoint,
+            key: member.networkKey,
+            parameters: parameters,
+            limits: limits
+        )
+    }
+}

@@ -1,0 +1,257 @@
+internal import ArgumentParser
+internal import BlobClient
+internal import BlobModel
+internal import Ledger
+internal import LocalNetwork
+internal import Transport
+
+/// `walrus info`.
+struct InfoCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "info",
+        abstract: "Say what a network is like, and who is there.",
+        discussion: """
+              walrus info --network "$NETWORK"
+              walrus info committee        # every node, and whether it answers
+              walrus info all --json
+
+            Exit codes: 0 the ledger answered; 1 it did not; 64 used wrongly.
+            """
+    )
+
+    enum Topic: String, CaseIterable, ExpressibleByArgument {
+        case summary, all, epoch, storage, size, price, committee, bft
+    }
+
+    @OptionGroup var options: NetworkOptions
+
+    @Argument(help: "What about: all, epoch, storage, size, price, committee or bft.")
+    var topic = Topic.summary
+
+    func run() async throws {
+        try await options.run { network in
+            let info = try await network.access.ledger.info()
+            let committee = try await network.access.ledger.committee()
+            let wantsNodes = topic == .committee || topic == .all
+            let output = try InfoOutput(
+                info,
+                committee,
+                nodes: wantsNodes ? try await NodeSurvey.ask(network) : nil,
+                wantsFaults: topic == .bft || topic == .all
+            )
+            if options.json { try Output.printJSON(output) } else { output.print(topic) }
+        }
+    }
+}
+
+/// Asks every node of a committee how it is.
+enum NodeSurvey {
+    struct Node: Encodable, Sendable {
+        let name: String
+        let nodeId: String
+        let networkAddress: String
+        let shardIds: [UInt16]
+        let networkPublicKey: String
+        let publicKey: String
+        /// `Active`, `RecoveryCatchUp`, `Standby`, or `Unreachable`.
+        let status: String
+        let height: UInt64?
+    }
+
+    static func ask(_ network: CommandNetwork) async throws -> [Node] {
+        let records = try await network.access.ledger.nodes()
+        let committee = try await network.access.ledger.committee()
+        return await withTaskGroup(of: (Int, Node).self) { group in
+            for (index, member) in committee.members.enumerated() {
+                let name = records.first { $0.id == member.node }?.name ?? member.node.description
+                group.addTask {
+                    let connection = network.connect(member)
+                    // A node that does not answer is what the column is for.
+                    let health = try? await connection.health()
+                    return (index, node(member, name, health))
+                }
+            }
+            var nodes: [(Int, Node)] = []
+            for await node in group { nodes.append(node) }
+            return nodes.sorted { $0.0 < $1.0 }.map(\.1)
+        }
+    }
+
+    private static func node(
+        _ member: CommitteeMember,
+        _ name: String,
+        _ health: NodeHealth?
+    ) -> Node {
+        Node(
+            name: name,
+            nodeId: member.node.description,
+            networkAddress: member.address,
+            shardIds: member.shards,
+            networkPublicKey: member.networkKey.description,
+            publicKey: member.protocolKey.description,
+            status: health?.status.rawValue ?? "Unreachable",
+            height: health?.height
+        )
+    }
+}
+
+/// The reference's `info` in JSON, with `networkInfo` added.
+struct InfoOutput: Encodable {
+    struct NetworkInfo: Encodable {
+        let networkId: String
+        let incarnation: UInt32
+        let height: UInt64
+        let blockHash: String
+        let capacityUsed: UInt64
+        let capacity: UInt64
+    }
+
+    struct EpochInfo: Encodable {
+        let currentEpoch: Epoch
+        /// Milliseconds since 1970 UTC.
+        let startOfCurrentEpoch: UInt64
+        let epochDuration: UInt64
+        let maxEpochsAhead: UInt32
+    }
+
+    struct StorageInfo: Encodable {
+        let nShards: Int
+        let nNodes: Int
+    }
+
+    struct SizeInfo: Encodable {
+        let storageUnitSize: UInt64
+        let maxBlobSize: UInt64
+    }
+
+    struct PriceInfo: Encodable {
+        let storagePricePerUnitSize: Frost
+        let writePricePerUnitSize: Frost
+    }
+
+    struct FaultInfo: Encodable {
+        let maxFaultyShards: Int
+        let minCorrectShards: Int
+        let quorumThreshold: Int
+        let minNodesAbove: Int
+        let shardsAbove: Int
+        /// How many nodes may be down while blobs can still be stored.
+        let nodesThatMayBeDown: Int
+    }
+
+    let networkInfo: NetworkInfo
+    let epochInfo: EpochInfo
+    let storageInfo: StorageInfo
+    let sizeInfo: SizeInfo
+    let priceInfo: PriceInfo
+    let committeeInfo: [NodeSurvey.Node]?
+    let bftInfo: FaultInfo?
+
+    init(
+        _ info: LedgerInfo,
+        _ committee: Committee,
+        nodes: [NodeSurvey.Node]?,
+        wantsFaults: Bool
+    ) throws {
+        networkInfo = NetworkInfo(
+            networkId: info.network.description,
+            incarnation: info.incarnation,
+            height: info.head.height,
+            blockHash: info.head.hash.description,
+            capacityUsed: info.capacityUsed,
+            capacity: info.rules.capacity
+        )
+        epochInfo = EpochInfo(
+            currentEpoch: info.epoch,
+            startOfCurrentEpoch: info.epochStartMilliseconds,
+            epochDuration: info.rules.epochDurationMilliseconds,
+            maxEpochsAhead: info.rules.epochsAheadMax
+        )
+        storageInfo = StorageInfo(
+            nShards: committee.shardCount,
+            nNodes: committee.members.count
+        )
+        let parameters = try EncodingParameters(shardCount: committee.shardCount)
+        sizeInfo = SizeInfo(storageUnitSize: 1 << 20, maxBlobSize: parameters.blobLengthMax)
+        priceInfo = PriceInfo(
+            storagePricePerUnitSize: info.rules.storagePrice,
+            writePricePerUnitSize: info.rules.writePrice
+        )
+        committeeInfo = nodes
+        bftInfo = wantsFaults ? Self.faults(committee) : nil
+    }
+
+    private static func faults(_ committee: Committee) -> FaultInfo {
+        let weights = committee.members.map(\.weight).sorted(by: >)
+        // The largest nodes are lost first: that is the worst case.
+        var lost = 0
+        var down = 0
+        for weight in weights {
+            lost += weight
+            guard committee.isQuorum(committee.shardCount - lost) else { break }
+            down += 1
+        }
+        var gathered = 0
+        var above = 0
+        for weight in weights where !committee.isQuorum(gathered) {
+            gathered += weight
+            above += 1
+        }
+        return FaultInfo(
+            maxFaultyShards: committee.faultyMax,
+            minCorrectShards: committee.shardCount - committee.faultyMax,
+            quorumThreshold: committee.quorum,
+            minNodesAbove: above,
+            shardsAbove: gathered,
+            nodesThatMayBeDown: down
+        )
+    }
+
+    func print(_ topic: InfoCommand.Topic) {
+        var lines: [String] = []
+        let wants = { (one: InfoCommand.Topic) in
+            topic == one || topic == .all || topic == .summary
+        }
+        if topic == .summary || topic == .all {
+            lines.append("Network        \(networkInfo.networkId)")
+            lines.append("Ledger         block \(networkInfo.height)")
+        }
+        if wants(.epoch) {
+            lines.append(
+                "Epoch          \(epochInfo.currentEpoch)"
+                    + (epochInfo.epochDuration == 0
+                        ? ", until an administrator ends it"
+                        : ", each of \(epochInfo.epochDuration / 1000) s")
+            )
+            lines.append("Paid ahead     up to \(epochInfo.maxEpochsAhead) epochs")
+        }
+        if wants(.storage) {
+            lines.append("Nodes          \(storageInfo.nNodes)")
+            lines.append("Shards         \(storageInfo.nShards)")
+        }
+        if wants(.size) { lines.append("Largest blob   \(sizeInfo.maxBlobSize) bytes") }
+        if wants(.price) {
+            lines.append(
+                "Storage price  \(priceInfo.storagePricePerUnitSize) FROST per MiB and epoch"
+            )
+            lines.append("Write price    \(priceInfo.writePricePerUnitSize) FROST per MiB")
+        }
+        if let bft = bftInfo {
+            lines.append("Faulty shards  up to \(bft.maxFaultyShards)")
+            lines.append("Quorum         \(bft.quorumThreshold) shards")
+            lines.append(
+                bft.nodesThatMayBeDown == 0
+                    ? "One node down stops writes."
+                    : "Nodes down     up to \(bft.nodesThatMayBeDown) without stopping writes"
+            )
+        }
+        for node in committeeInfo ?? [] {
+            let shards = node.shardIds.map { String($0) }.joined(separator: ",")
+            lines.append(
+                "\(node.name)  \(node.networkAddress)  \(node.status)  shards \(shards)"
+                    + (node.height.map { "  block \($0)" } ?? "")
+            )
+        }
+        Swift.print(lines.joined(separator: "\n"))
+    }
+}

@@ -1,0 +1,185 @@
+internal import ArgumentParser
+internal import BlobClient
+internal import BlobModel
+internal import Ledger
+internal import Logging
+internal import StorageNode
+internal import SystemIO
+internal import Transport
+
+/// `walrus node`: the daemon.
+struct NodeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "node",
+        abstract: "Run a storage node.",
+        discussion: """
+            Serves until SIGTERM. Prints one line when it answers, and tells systemd \
+            (Type=notify). It follows the ledger by itself, and serves what it has while the ledger is away.
+
+              walrus node --create --key node.key --dir /srv/node --network URL --listen HOST:9185
+
+            A directory that is missing means that the node is down, perhaps because a disk is not \
+            mounted; only --create makes one.
+
+            Exit codes: 0 stopped by a signal; 1 it could not start, or failed; 64 used wrongly.
+            """
+    )
+
+    @OptionGroup var service: ServiceOptions
+
+    @Option(help: "The network: walrus://HOST:PORT/?genesis=…. [WALRUS_NETWORK]")
+    var network: String = Environment.value("WALRUS_NETWORK") ?? ""
+
+    @Option(
+        help: "The network's genesis, to start while the ledger is away. [WALRUS_GENESIS]",
+        completion: .file()
+    )
+    var genesis: String = Environment.value("WALRUS_GENESIS") ?? ""
+
+    @Option(
+        help: "HOST:PORT under which others reach the node, if not --listen. [WALRUS_ADVERTISE]"
+    )
+    var advertise: String = Environment.value("WALRUS_ADVERTISE") ?? ""
+
+    @Flag(help: "Make the directory of a new node first, unless it is there.")
+    var create = false
+
+    @Option(help: "The generation of the node's disk, counted up when it is replaced.")
+    var generation = 0
+
+    func validate() throws {
+        guard !network.isEmpty else { throw ValidationError("Name the network with --network.") }
+    }
+
+    func run() async throws {
+        try await ServiceRunner.run { try await serve() }
+    }
+
+    private func serve() async throws {
+        let logger = service.logger("walrus.node")
+        let keys = try KeyFile.load(service.key)
+        let (known, ledger) = try await RemoteLedger.open(
+            network,
+            genesis: genesis.isEmpty ? nil : try GenesisFile.load(genesis)
+        )
+        let committee = try known.committee()
+        guard
+            let member = committee.members.first(where: {
+                $0.protocolKey == keys.voice.publicKey
+            })
+        else { throw ServiceFailure("\(service.key) is not the key of a node of this network") }
+        let time = LinuxTimeSource()
+        let store = try openStore(known, member.node)
+        let node = try StorageNode(
+            configuration: NodeConfiguration(
+                genesis: known,
+                node: member.node,
+                protocolKey: keys.voice
+            ),
+            store: store,
+            pool: BlockingPool(threads: 4, name: "store"),
+            time: time,
+            notice: { logger.notice("\($0)") }
+        )
+        let api = StorageNodeAPI(
+            node: node,
+            parameters: try EncodingParameters(shardCount: committee.shardCount),
+            pool: BlockingPool(threads: 2, name: "verify")
+        )
+        let endpoint = try service.endpoint()
+        try await HTTPServer.serve(
+            Router(api.routes),
+            at: endpoint,
+            identity: LedgerCommand.identity(for: endpoint, keys),
+            logger: logger
+        ) { address in
+            ServiceRunner.announce("node \(member.node) ready at \(address)")
+            let reached = "https://\(advertise.isEmpty ? address.description : advertise)"
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await node.run(ledger) }
+                group.addTask {
+                    await NodeAddress(node: member.node, keys: keys, ledger: ledger, logger: logger)
+                        .publish(reached, time)
+                }
+                await ServiceRunner.untilStopped(logger)
+                group.cancelAll()
+            }
+        }
+        await node.close()
+    }
+
+    private func openStore(_ genesis: Genesis, _ node: NodeID) throws -> DiskNodeStore {
+        let files = CommandFiles.files
+        let identity = NodeIdentity(
+            network: genesis.networkID,
+            node: node,
+            generation: generation
+        )
+        do {
+            if create, try !files.exists(service.dir + "/node.json") {
+                try NodeDirectory.create(service.dir, identity, files: files)
+            }
+            let directory = try NodeDirectory.open(service.dir, identity, files: files)
+            return try DiskNodeStore.open(directory, entropy: LinuxEntropy())
+        } catch let error as NodeDirectoryError {
+            throw ServiceFailure(Self.describe(error))
+        }
+    }
+
+    private static func describe(_ error: NodeDirectoryError) -> String {
+        switch error {
+        case .missing(let path):
+            """
+            there is no node in \(path); mount its disk, or make a new node's directory with \
+            --create
+            """
+        case .foreign(let path): "\(path) belongs to another node or network"
+        case .newer(let path, let version):
+            "\(path) was written by a newer version (format \(version)); update walrus"
+        case .damaged(let what): "the node's directory is damaged: \(what)"
+        case .wrongGeneration(let path, let found, let expected):
+            """
+            \(path) is of generation \(found), and the node's is \(expected): an old disk has come \
+            back; empty it before it is used again
+            """
+        case .inUse(let path): "another process runs the node in \(path)"
+        case .notEmpty(let path): "\(path) is not empty; --create makes new directories only"
+        case .disk(let error): "the disk failed: \(error)"
+        }
+    }
+}
+
+/// Tells the ledger where a node is reached, when it has another address on record.
+struct NodeAddress {
+    let node: NodeID
+    let keys: ServiceKeys
+    let ledger: any LedgerConnection
+    let logger: Logger
+
+    /// Tries until the ledger has it, or the task is cancelled.
+    func publish(_ address: String, _ time: LinuxTimeSource) async {
+        let sender = TransactionSender(
+            ledger: ledger,
+            account: keys.account,
+            journal: MemoryTransactionJournal(),
+            time: time,
+            entropy: LinuxEntropy()
+        )
+        while !Task.isCancelled {
+            do {
+                let committee = try await ledger.committee()
+                let member = committee.index(of: node).map { committee.members[$0] }
+                guard let member, member.address != address else { return }
+                _ = try await sender.executeVolatile([
+                    .updateNode(node, address: address, networkKey: keys.network.publicKey)
+                ])
+                return logger.notice("the ledger has the address \(address) now")
+            } catch LedgerError.executionFailed(_, let failure) {
+                return logger.error("the ledger refused the address \(address): \(failure)")
+            } catch {
+                // Cancelled or not, the loop looks again.
+                try? await time.sleep(for: .seconds(3))
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+internal import Foundation
+internal import TestSupport
+
+/// A running `walrus devnet`, below a test's scratch folder.
+final class Devnet {
+    struct Report: Decodable {
+        struct Process: Decodable {
+            let role: String
+            let name: String
+            let pid: Int32
+            let url: String
+            let directory: String
+        }
+
+        let network: String
+        let pid: Int32
+        let processes: [Process]
+    }
+
+    let directory: String
+    private let scratch: Scratch
+    private let process = Process()
+    private(set) var report: Report
+
+    /// Starts a devnet and waits until all of it answers.
+    init(in scratch: Scratch, nodes: Int = 10) throws {
+        self.scratch = scratch
+        directory = scratch.path + "/net"
+        process.executableURL = URL(filePath: Tool.products + "/walrus")
+        process.arguments = ["devnet", "--dir", directory, "--nodes", String(nodes)]
+        process.standardInput = FileHandle.nullDevice
+        let log = scratch.path + "/devnet.log"
+        try Data().write(to: URL(filePath: log))
+        let output = FileHandle(forWritingAtPath: log)
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        scratch.owns(process: process.processIdentifier)
+        let path = directory + "/devnet.json"
+        while !FileManager.default.fileExists(atPath: path) {
+            guard process.isRunning else {
+                let text = try String(contentsOfFile: log, encoding: .utf8)
+                throw ToolFailure("devnet ended: \(text)")
+            }
+            Thread.sleep(forTimeInterval: 0.05)
+        }
+        report = try JSONDecoder().decode(
+            Report.self,
+            from: Data(contentsOf: URL(filePath: path))
+        )
+        for process in report.processes { scratch.owns(process: process.pid) }
+    }
+
+    /// Ends one of the processes by force.
+    func killNow(_ name: String) throws {
+        guard let process = report.processes.first(where: { $0.name == name }) else {
+            throw ToolFailure("there is no \(name)")
+        }
+        kill(process.pid, SIGKILL)
+    }
+
+    /// Ends the devnet as systemd would; returns its exit status.
+    func stop() -> Int32 {
+        kill(process.processIdentifier, SIGTERM)
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
+
+    /// Runs `walrus` with this network.
+    func walrus(_ arguments: String...) throws -> ToolResult {
+        try Tool.run("walrus", arguments, environment: environment)
+    }
+
+    var environment: [String: String] {
+        ["WALRUS_NETWORK": report.network, "WALRUS_HOME": scratch.path + "/home"]
+    }
+
+    /// Stores a file and returns the blob's id.
+    func store(_ file: String) throws -> String {
+        let result = try walrus("store", "--json", file)
+        guard result.status == 0 else { throw ToolFailure("\(result)") }
+        struct Stored: Decodable {
+            struct Result: Decodable {
+                struct New: Decodable {
+                    struct Object: Decodable { let blobId: String }
+                    let blobObject: Object
+                }
+                struct Known: Decodable { let blobId: String }
+                let newlyCreated: New?
+                let alreadyCertified: Known?
+            }
+            let blobStoreResult: Result
+        }
+        let all = try JSONDecoder().decode([Stored].self, from: Data(result.output.utf8))
+        guard let stored = all.first?.blobStoreResult,
+            let id = stored.newlyCreated?.blobObject.blobId ?? stored.alreadyCertified?.blobId
+        else { throw ToolFailure("\(result)") }
+        return id
+    }
+
+    /// Reads a blob into a file, and says whether it is the same as another.
+    func reads(_ blob: String, as file: String) throws -> Bool {
+        let copy = file + ".copy"
+        let result = try walrus("read", blob, "--out", copy)
+        guard result.status == 0 else { throw ToolFailure("\(result)") }
+        return try Data(contentsOf: URL(filePath: copy))
+            == Data(contentsOf: URL(filePath: file))
+    }
+}
+
+/// A file of so many bytes that do not repeat, the same at each run.
+func makeFile(_ path: String, count: Int) throws -> String {
+    var state: UInt64 = UInt64(count) &+ 0x9E37_79B9_7F4A_7C15
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(count)
+    for _ in 0..<count {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        bytes.append(UInt8(truncatingIfNeeded: state >> 33))
+    }
+    try Data(bytes).write(to: URL(filePath: path))
+    return path
+}

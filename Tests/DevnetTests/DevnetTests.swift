@@ -1,0 +1,147 @@
+internal import Foundation
+internal import TestSupport
+internal import Testing
+
+/// A network of real processes on loopback: what it promises while its parts are killed.
+@Suite(.serialized) struct DevnetTests {
+    private func isAlive(_ process: Int32) -> Bool { kill(process, 0) == 0 }
+
+    @Test func storesAndReadsWhileThreeNodesAreKilled() throws {
+        try Scratch.with { scratch in
+            let net = try Devnet(in: scratch)
+            #expect(net.report.processes.count == 11)
+            #expect(net.report.processes.map(\.name).sorted().first == "ledger")
+            for process in net.report.processes { #expect(isAlive(process.pid)) }
+
+            var blobs: [(file: String, id: String)] = []
+            for count in [1, 70_000, 1_834_952] {
+                let file = try makeFile("\(scratch.path)/file-\(count)", count: count)
+                blobs.append((file, try net.store(file)))
+            }
+            for blob in blobs { #expect(try net.reads(blob.id, as: blob.file)) }
+
+            for name in ["node-00", "node-04", "node-09"] { try net.killNow(name) }
+            for count in [5000, 900_000] {
+                let file = try makeFile("\(scratch.path)/file-\(count)", count: count)
+                blobs.append((file, try net.store(file)))
+            }
+            for blob in blobs { #expect(try net.reads(blob.id, as: blob.file)) }
+            let info = try net.walrus("info", "committee")
+            #expect(info.output.components(separatedBy: "Unreachable").count == 4, "\(info)")
+
+            // A fourth one is one too many for writing, and reading still works.
+            try net.killNow("node-05")
+            for blob in blobs { #expect(try net.reads(blob.id, as: blob.file)) }
+
+            #expect(net.stop() == 0)
+            for process in net.report.processes { #expect(!isAlive(process.pid)) }
+            #expect(!FileManager.default.fileExists(atPath: net.directory + "/devnet.json"))
+        }
+    }
+
+    @Test func goesOnWithItsDirectoryAndALostLedgerComesBack() throws {
+        try Scratch.with { scratch in
+            let file = try makeFile("\(scratch.path)/file", count: 300_000)
+            var net = try Devnet(in: scratch)
+            let network = net.report.network
+            let blob = try net.store(file)
+            #expect(net.stop() == 0)
+
+            for lost in ["ledger", "node-03"] {
+                try FileManager.default.removeItem(atPath: net.directory + "/" + lost)
+            }
+            net = try Devnet(in: scratch)
+            #expect(net.report.network == network)
+            #expect(net.report.processes.count == 10)
+            #expect(try net.reads(blob, as: file))
+            // The same account finds what it has stored, and pays nothing twice.
+            let again = try net.walrus("store", file)
+            #expect(again.output.contains("stored before"), "\(again)")
+            let other = try makeFile("\(scratch.path)/other", count: 10)
+            #expect(try net.reads(net.store(other), as: other))
+            #expect(net.stop() == 0)
+            #expect(!FileManager.default.fileExists(atPath: net.directory + "/node-03"))
+        }
+    }
+
+    @Test func refusesWhatIsWrongAndSaysWhatToDo() throws {
+        try Scratch.with { scratch in
+            let net = try Devnet(in: scratch, nodes: 4)
+            let second = try Tool.run("walrus", ["devnet", "--dir", net.directory])
+            #expect(second.status == 1)
+            #expect(second.errors.contains("another process"), "\(second)")
+
+            let place = try #require(net.report.network.components(separatedBy: "?").first)
+            let unnamed = try Tool.run("walrus", ["info", "--network", place])
+            #expect(unnamed.status == 1)
+            #expect(unnamed.errors.contains("?genesis="), "\(unnamed)")
+            let trusted = try Tool.run("walrus", ["info", "--trust-new", "--network", place])
+            #expect(trusted.status == 0, "\(trusted)")
+            let foreign = place + "?genesis=" + String(repeating: "A", count: 43)
+            let wrong = try Tool.run("walrus", ["info", "--network", foreign])
+            #expect(wrong.status == 1)
+            #expect(wrong.errors.contains("serves the network"), "\(wrong)")
+
+            let unknown = try net.walrus("read", String(repeating: "A", count: 43))
+            #expect(unknown.status == 1)
+            #expect(unknown.errors.contains("no blob"), "\(unknown)")
+            #expect(try net.walrus("read", "AAAA").status == 64)
+            #expect(try net.walrus("store", scratch.path + "/missing").status == 1)
+            let large = try makeFile("\(scratch.path)/large", count: 1_000_000)
+            let refused = try net.walrus("store", large)
+            #expect(refused.status == 1)
+            #expect(refused.errors.contains("has 1000000 bytes"), "\(refused)")
+            #expect(net.stop() == 0)
+            let gone = try net.walrus("info")
+            #expect(gone.status == 1)
+            #expect(gone.errors.contains("cannot connect"), "\(gone)")
+        }
+    }
+
+    @Test func aServiceStartsOnlyWithItsOwnKeyAndDirectory() throws {
+        try Scratch.with { scratch in
+            let net = try Devnet(in: scratch, nodes: 4)
+            #expect(net.stop() == 0)
+            let directory = net.directory
+            func start(_ arguments: [String]) throws -> ToolResult {
+                try Tool.run(
+                    "walrus",
+                    arguments + ["--genesis", directory + "/genesis.bcs"],
+                    environment: net.environment
+                )
+            }
+            for (arguments, word) in [
+                (
+                    ["node", "--dir", "\(directory)/node-00", "--key", "keys/node-01.key"],
+                    "foreign"
+                ),
+                (["node", "--dir", "\(directory)/node-00", "--key", "keys/ledger.key"], "not the"),
+                (
+                    ["node", "--dir", "\(directory)/node-77", "--key", "keys/node-00.key"],
+                    "--create"
+                ),
+                (
+                    ["node", "--dir", "\(directory)/ledger", "--key", "keys/node-00.key"],
+                    "--create"
+                ),
+                (["node", "--dir", "\(directory)/node-00", "--key", "keys/none.key"], "no key"),
+                (["node", "--dir", "\(directory)/node-00", "--key", "ledger.port"], "no key file"),
+                (
+                    ["ledger", "--dir", "\(directory)/ledger", "--key", "keys/node-00.key"],
+                    "not the"
+                ),
+                (
+                    ["ledger", "--dir", "\(directory)/node-00", "--key", "keys/ledger.key"],
+                    "--create"
+                ),
+            ] {
+                var arguments = arguments
+                arguments[4] = "\(directory)/\(arguments[4])"
+                let result = try start(arguments)
+                #expect(result.status == 1)
+                let expected = word == "foreign" ? "belongs to another" : word
+                #expect(result.errors.contains(expected), "\(result)")
+            }
+        }
+    }
+}
