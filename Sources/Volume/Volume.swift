@@ -38,7 +38,10 @@ package final class Volume: MountableVolume {
     func locked<Result: Sendable>(
         _ body: (VolumeCore) throws(VolumeError) -> Result
     ) throws(VolumeError) -> Result {
-        try core.withLock { (core) throws(VolumeError) in try body(core) }
+        try core.withLock { (core) throws(VolumeError) in
+            defer { core.sweep() }
+            return try body(core)
+        }
     }
 
     /// Makes the root directory of a new volume; does nothing in one that has its root.

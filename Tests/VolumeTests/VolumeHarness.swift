@@ -11,16 +11,19 @@ final class VolumeHarness {
     private var opened: Volume?
     var configuration = VolumeConfiguration()
 
-    init(_ folder: String) throws {
+    init(_ folder: String, hasRoot: Bool) throws {
         self.folder = folder
         configuration.commitAge = .seconds(1000)
         try reopen()
-        try volume.makeRoot()
+        if hasRoot { try volume.makeRoot() }
     }
 
-    static func with<Result>(_ body: (VolumeHarness) throws -> Result) throws -> Result {
+    static func with<Result>(
+        hasRoot: Bool = true,
+        _ body: (VolumeHarness) throws -> Result
+    ) throws -> Result {
         try Scratch.with { scratch in
-            try body(VolumeHarness(scratch.folder("state")))
+            try body(VolumeHarness(scratch.folder("state"), hasRoot: hasRoot))
         }
     }
 

@@ -6,8 +6,6 @@ final class InodeEntry {
     var row: InodeRow
     /// Open files and directories.
     var handles = 0
-    /// How often the kernel was told of it.
-    var lookups: UInt64 = 0
     /// The newest operation that changed it; at most so much must be synced for it.
     var lastLSN: UInt64
     /// nil: not read yet.
@@ -35,7 +33,7 @@ final class InodeEntry {
 
     var isDirectory: Bool { row.kind == FileKind.directory.rawValue }
 
-    var isPinned: Bool { handles > 0 || hasNewAccess || lookups > 0 }
+    var isPinned: Bool { handles > 0 || hasNewAccess }
 
     var cost: Int { 320 + (extents?.count ?? 0) * 32 + (attributes?.count ?? 0) * 128 }
 

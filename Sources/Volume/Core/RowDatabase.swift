@@ -93,6 +93,9 @@ package protocol RowDatabase: AnyObject {
     /// Ends the transaction; what follows is in the next.
     func commit(_ totals: ViewTotals) throws(VolumeError)
 
+    /// Whether any key is dirty in a generation after this one.
+    func hasDirtyKeys(after generation: UInt64) throws(VolumeError) -> Bool
+
     /// Forgets dirty keys and unplaced slices up to a generation.
     func forgetDirty(upTo generation: UInt64) throws(VolumeError)
 

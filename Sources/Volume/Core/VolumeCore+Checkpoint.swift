@@ -8,6 +8,11 @@ extension VolumeCore {
         if let failure { throw .failed(failure) }
         for inode in inodes.values { inode.openSlice = nil }
         // Under the generation that ends, so that no key of it enters the next.
+        try flush()
+        for number in try database.orphans() {
+            // What older checkpoints have of it leaves with this one.
+            try markAllDirty(of: inode(number))
+        }
         try commit()
         let cut = generation
         generation += 1

@@ -191,7 +191,7 @@ extension VolumeCore {
         offset targetOffset: UInt64,
         length: UInt64
     ) throws(VolumeError) -> UInt64 {
-        let from = try openFile(source, for: .read).inode
+        let from = try openFile(source, for: []).inode
         let to = try openFile(target, for: .write).inode
         guard sourceOffset < from.row.size, length > 0 else { return 0 }
         var count = min(length, from.row.size - sourceOffset)
@@ -237,7 +237,8 @@ extension VolumeCore {
         offset: UInt64,
         count: Int
     ) throws(VolumeError) -> [ReadPart] {
-        let entry = try openFile(handle, for: .read).inode
+        // With the kernel's write-back cache, reads come through handles for writing too.
+        let entry = try openFile(handle, for: []).inode
         guard offset < entry.row.size, count > 0 else { return [] }
         let end = offset + min(UInt64(count), entry.row.size - offset)
         var parts: [ReadPart] = []

@@ -75,15 +75,17 @@ extension VolumeCore {
         }
     }
 
-    func remember(_ number: UInt64) {
-        // An inode that can not be read is one whose lookup failed as well.
-        guard let entry = try? inode(number) else { return }
-        entry.lookups += 1
-    }
+    func remember(_ number: UInt64) { lookups[number, default: 0] += 1 }
 
     func forget(_ number: UInt64, count: UInt64) {
+        guard let known = lookups[number] else { return }
+        guard known <= count else {
+            lookups[number] = known - count
+            return
+        }
+        lookups[number] = nil
+        // One that left memory is no orphan: those stay as long as they are held.
         guard let entry = inodes[number] else { return }
-        entry.lookups -= min(count, entry.lookups)
         do throws(VolumeError) {
             try noteUnused(entry)
         } catch {

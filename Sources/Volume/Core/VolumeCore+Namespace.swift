@@ -178,7 +178,7 @@ extension VolumeCore {
         guard try dirent(parentNumber, name) == nil else { throw .exists }
         if entry.row.links == 0 {
             // Only a file that never had a name, or is still open, comes back (O_TMPFILE).
-            guard entry.handles > 0 || entry.lookups > 0 else { throw .notFound }
+            guard isHeld(entry) else { throw .notFound }
             try markAllDirty(of: entry)
         }
         try beginChange()
@@ -198,7 +198,6 @@ extension VolumeCore {
         guard let found = try dirent(parentNumber, name) else { throw .notFound }
         let entry = try child(found)
         guard !entry.isDirectory else { throw .isDirectory }
-        try prepareToDrop(entry)
         try beginChange(frees: true)
         removeDirent(parent, name)
         dropLink(of: entry)
@@ -215,7 +214,6 @@ extension VolumeCore {
         let entry = try child(found)
         guard entry.isDirectory else { throw .notDirectory }
         guard entry.row.entries == 0 else { throw .directoryNotEmpty }
-        try prepareToDrop(entry)
         try beginChange(frees: true)
         removeDirent(parent, name)
         parent.row.links -= 1
@@ -230,12 +228,6 @@ extension VolumeCore {
         entry.row.changed = now
         touch(entry)
         if entry.row.links == 0 { noteOrphan(entry) }
-    }
-
-    /// Reads what ``dropLink(of:)`` may need, while a throw does no harm.
-    func prepareToDrop(_ entry: InodeEntry) throws(VolumeError) {
-        guard entry.row.links == 1 || entry.isDirectory else { return }
-        if entry.handles > 0 || entry.lookups > 0 { try markAllDirty(of: entry) }
     }
 
     func readDirectory(

@@ -8,13 +8,18 @@ extension VolumeCore {
     /// Extents that one step of a removal frees.
     static let reapStep = 2048
 
+    /// Whether a process or the kernel may still use an inode without links.
+    func isHeld(_ entry: InodeEntry) -> Bool {
+        entry.handles > 0 || lookups[entry.number] != nil
+    }
+
     func noteOrphan(_ entry: InodeEntry) {
-        if entry.handles == 0, entry.lookups == 0 { reapable.insert(entry.number) }
+        if !isHeld(entry) { reapable.insert(entry.number) }
     }
 
     /// Says that an inode is closed or forgotten.
     func noteUnused(_ entry: InodeEntry) throws(VolumeError) {
-        guard entry.row.links == 0, entry.handles == 0, entry.lookups == 0 else { return }
+        guard entry.row.links == 0, !isHeld(entry) else { return }
         reapable.insert(entry.number)
         try reapSome()
     }
@@ -24,7 +29,13 @@ extension VolumeCore {
         guard failure == nil, !configuration.readOnly, token != nil else { return }
         for _ in 0..<4 {
             guard let number = reapable.first else { return }
-            try reapStep(number)
+            do throws(VolumeError) {
+                try reapStep(number)
+            } catch {
+                // What was asked for has happened; the orphan waits for room.
+                if error == .noSpace { return }
+                throw error
+            }
         }
     }
 

@@ -25,7 +25,7 @@ extension VolumeCore {
         try readMarks()
         if replayed > 0 { try commit() }
         for number in try database.orphans() { reapable.insert(number) }
-        dirtySince = replayed > 0 ? time.uptime : nil
+        dirtySince = try database.hasDirtyKeys(after: cutInFlight ?? 0) ? time.uptime : nil
     }
 
     private func loadSlices(_ local: LocalState) throws(VolumeError) {

@@ -72,7 +72,6 @@ extension VolumeCore {
                 throw try contains(target.inode, source.directory)
                     ? .directoryNotEmpty : .isDirectory
             }
-            try prepareToDrop(target.inode)
         }
         if isDirectory, source.directory !== to, to.row.links >= NameLimit.linksMax {
             throw .tooManyLinks

@@ -22,6 +22,8 @@ final class VolumeCore {
     /// nil values: known not to be there.
     var dirents: [DirentID: DirentRow?] = [:]
     var slices: [UInt64: SliceEntry] = [:]
+    /// How often the kernel was told of an inode; apart, so that inodes may leave memory.
+    var lookups: [UInt64: UInt64] = [:]
     var files: [UInt64: OpenFile] = [:]
     var nextHandle: UInt64 = 1
     /// Inodes without links that wait for their removal.
@@ -29,6 +31,8 @@ final class VolumeCore {
 
     /// After-images that the database does not have yet; nil values are tombstones.
     var pending: [RowID: [UInt8]?] = [:]
+    /// The database was given rows since caches were last looked at.
+    private var isSweepDue = false
     var batch = RowBatch()
     /// The newest lsn of which everything is in the database's transaction, or waits for it.
     var appliedLSN: UInt64 = 0
@@ -216,7 +220,7 @@ final class VolumeCore {
         }
         pending.removeAll(keepingCapacity: true)
         batch = RowBatch()
-        sweep()
+        isSweepDue = true
     }
 
     /// Makes the view durable as of the newest operation.
@@ -338,14 +342,16 @@ final class VolumeCore {
 
     /// Drops what was not used since the last sweep, if the caches are over their bound.
     ///
-    /// Only right after a flush, when the database knows everything.
-    private func sweep() {
+    /// Only between operations: one that is under way holds on to what it found.
+    func sweep() {
+        guard isSweepDue, touchedInodes.isEmpty else { return }
+        isSweepDue = false
         var cost = dirents.count * 160
         for entry in inodes.values { cost += entry.cost }
         guard cost > configuration.cacheBytes else { return }
         dirents.removeAll(keepingCapacity: true)
         for (number, entry) in inodes {
-            if entry.isPinned || entry.isTouched {
+            if entry.isPinned || entry.row.links == 0 {
                 continue
             } else if entry.isUsed {
                 entry.isUsed = false

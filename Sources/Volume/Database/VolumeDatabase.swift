@@ -266,6 +266,13 @@ final class VolumeDatabase: RowDatabase {
         }
     }
 
+    func hasDirtyKeys(after generation: UInt64) throws(VolumeError) -> Bool {
+        try look { () throws(SQLiteError) in
+            let sql = "SELECT 1 FROM dirty WHERE generation > ? LIMIT 1"
+            return try !connection.rows(sql, .integer(Int64(generation))).isEmpty
+        }
+    }
+
     func forgetDirty(upTo generation: UInt64) throws(VolumeError) {
         try work { () throws(SQLiteError) in
             let limit = SQLite.Value.integer(Int64(generation))
