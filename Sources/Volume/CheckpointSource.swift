@@ -3,8 +3,8 @@
 // network yet, takes down where they were put, and lets go of the log when told that the head is
 // published. One cut is in flight at a time.
 //
-//     cut ─► snapshot: dirty rows, unplaced ranges ─► (upload) ─► place ─► finish   log released
-//                                                             └─► abandon           merged into the next
+//     cut ─► snapshot: dirty rows, unplaced ranges ─► (upload) ─► place ─► finish: log released
+//                                                             └─► abandon: merged into the next
 
 package import VolumeFormat
 

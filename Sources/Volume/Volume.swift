@@ -1,4 +1,4 @@
-// A volume on the local disk: `Docs/Volume.md` tells its life. One lock guards all state; reads of
+// A volume on the local disk (`Docs/Formats/volume-state.md`). One lock guards all state; reads of
 // bytes, syncs and callbacks run outside of it. An actor would make each answer to the kernel wait
 // for the cooperative pool, and a lock for each directory would need an order for renames: the
 // sections are microseconds long, so there is one.

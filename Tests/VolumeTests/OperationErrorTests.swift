@@ -158,11 +158,6 @@ struct OperationErrorTests {
             let writing = try volume.open(file, flags: [.read, .write], context: someone)
             let gone = HandleNumber(12345)
             let end = UInt64(Int64.max)
-            var size = AttributeChanges()
-            size.size = end + 1
-            let tooBig = size
-            size.size = 1
-            let small = size
             let table: [(VolumeError, () throws -> Void)] = [
                 (
                     .isDirectory,
@@ -198,6 +193,23 @@ struct OperationErrorTests {
                         )
                     }
                 ),
+            ]
+            for (index, (error, call)) in table.enumerated() {
+                #expect(throws: error, "row \(index)") { try call() }
+            }
+        }
+    }
+
+    @Test func inodesTellWhatTheyCanNot() throws {
+        try populated { volume in
+            let file = try inode(volume, "f")
+            let directory = try inode(volume, "d")
+            var size = AttributeChanges()
+            size.size = UInt64(Int64.max) + 1
+            let tooBig = size
+            size.size = 1
+            let small = size
+            let table: [(VolumeError, () throws -> Void)] = [
                 (
                     .fileTooLarge,
                     {
