@@ -1,5 +1,6 @@
 package import BlobModel
 internal import Codec
+internal import SystemIO
 
 /// Metadata comes from whoever has it: it proves itself, because its hash is the blob's name.
 extension BlobClient {
@@ -10,6 +11,8 @@ extension BlobClient {
         case found(VerifiedBlobMetadata)
         case missing(weight: Int)
         case failed
+        /// Those that have not answered are slow; others are asked too.
+        case timer
     }
 
     /// The verified metadata of a blob.
@@ -24,25 +27,35 @@ extension BlobClient {
         var missing = 0
         let found = await withTaskGroup(of: MetadataOutcome.self) { group in
             var next = 0
+            var waiting = 0
             func askNext() {
                 guard next < order.count else { return }
                 let member = order[next]
                 next += 1
+                waiting += 1
                 group.addTask { await self.metadata(of: blob, from: member, peers) }
             }
+            func setTimer() {
+                group.addTask {
+                    // Cancelled when the metadata is here.
+                    try? await self.environment.time.sleep(for: PeerHealth.latencyDefault)
+                    return .timer
+                }
+            }
+            defer { group.cancelAll() }
             for _ in 0..<Self.metadataRequests { askNext() }
-            while let outcome = await group.next() {
+            setTimer()
+            while waiting > 0, let outcome = await group.next() {
                 switch outcome {
-                case .found(let metadata):
-                    group.cancelAll()
-                    return metadata as VerifiedBlobMetadata?
+                case .found(let metadata): return metadata as VerifiedBlobMetadata?
                 case .missing(let weight):
+                    waiting -= 1
                     missing += weight
-                    if peers.committee.isQuorum(missing) {
-                        group.cancelAll()
-                        return nil
-                    }
-                case .failed: break
+                    if peers.committee.isQuorum(missing) { return nil }
+                case .failed: waiting -= 1
+                case .timer:
+                    if Task.isCancelled { return nil }
+                    setTimer()
                 }
                 askNext()
             }

@@ -104,7 +104,9 @@ extension BlobClient {
             var failure: BlobStoreError?
             while let event = await group.next() {
                 switch event {
-                case .direct(.success(let bytes)), .rebuilt(.success(let bytes)):
+                case .direct(.success(let bytes)): return .success(bytes)
+                case .rebuilt(.success(let bytes)):
+                    if !directFailed { peers.isSlow(holder.member) }
                     return .success(bytes)
                 case .direct(.failure): directFailed = true
                 case .rebuilt(.failure(let error)): failure = error

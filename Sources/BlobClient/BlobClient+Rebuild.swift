@@ -66,13 +66,15 @@ extension BlobClient {
     ) async -> [(sliver: SliverIndex, bytes: [UInt8])]? {
         let needed = parameters.sourceRows
         let candidates = candidates(besides: row, blob: metadata.blobID, peers)
-        return await withTaskGroup(of: (Int, [UInt8]?).self) { group in
+        return await withTaskGroup(of: SourceEvent.self) { group in
             var found: [Source] = []
+            var waiting: Set<Int> = []
             var next = 0
             func askNext() {
                 guard next < candidates.count else { return }
                 let place = next
                 next += 1
+                waiting.insert(place)
                 group.addTask {
                     let bytes = await self.source(
                         candidates[place],
@@ -81,24 +83,49 @@ extension BlobClient {
                         authentication,
                         peers
                     )
-                    return (place, bytes)
+                    return .answer(place, bytes)
                 }
             }
+            func setTimer() {
+                group.addTask {
+                    // Cancelled when enough have answered.
+                    try? await self.environment.time.sleep(for: PeerHealth.latencyDefault)
+                    return .timer
+                }
+            }
+            defer { group.cancelAll() }
             // One more than needed, so that a single slow node does not hold everything up.
             for _ in 0...needed { askNext() }
-            while let (place, bytes) = await group.next() {
-                guard let bytes else {
+            setTimer()
+            while !waiting.isEmpty, let event = await group.next() {
+                switch event {
+                case .answer(let place, let bytes?):
+                    waiting.remove(place)
+                    found.append((candidates[place], bytes))
+                    if found.count == needed { return found }
+                case .answer(let place, nil):
+                    waiting.remove(place)
                     askNext()
-                    continue
-                }
-                found.append((candidates[place], bytes))
-                if found.count == needed {
-                    group.cancelAll()
-                    return found
+                case .timer:
+                    if Task.isCancelled { return nil }
+                    for place in waiting {
+                        let sliver = candidates[place]
+                        peers.isSlow(
+                            peers.holder(of: sliver, .primary, blob: metadata.blobID).member
+                        )
+                        askNext()
+                    }
+                    setTimer()
                 }
             }
             return nil
         }
+    }
+
+    private enum SourceEvent: Sendable {
+        case answer(Int, [UInt8]?)
+        /// Those that have not answered are slow; others are asked too.
+        case timer
     }
 
     /// Primary slivers in the order in which their holders should be asked.

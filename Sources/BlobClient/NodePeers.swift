@@ -103,6 +103,13 @@ final class NodePeers: Sendable {
         notice(.lie(committee.members[member].node, what))
     }
 
+    /// Remembers that a member has not answered when others could: after a few times it is not
+    /// asked first any more, so that not every read waits for it anew.
+    func isSlow(_ member: Int) {
+        let now = time.uptime
+        health.withLock { $0[member].failed(at: now) }
+    }
+
     func isUsable(_ member: Int) -> Bool {
         let now = time.uptime
         return health.withLock { $0[member].isUsable(at: now) }

@@ -4,7 +4,7 @@ internal import Synchronization
 ///
 /// The first to resolve wins. A waiter whose task is cancelled gets the value that
 /// `cancelled` makes.
-final class OneShot<Value: Sendable>: Sendable {
+package final class OneShot<Value: Sendable>: Sendable {
     private enum State {
         case empty
         case waiting(CheckedContinuation<Value, Never>)
@@ -14,7 +14,9 @@ final class OneShot<Value: Sendable>: Sendable {
     // Guards the state; continuations are resumed outside.
     private let state = Mutex(State.empty)
 
-    func resolve(_ value: Value) {
+    package init() {}
+
+    package func resolve(_ value: Value) {
         let waiter = state.withLock { state -> CheckedContinuation<Value, Never>? in
             switch state {
             case .empty:
@@ -30,7 +32,7 @@ final class OneShot<Value: Sendable>: Sendable {
     }
 
     /// - Precondition: Called once.
-    func wait(cancelled: Value) async -> Value {
+    package func wait(cancelled: Value) async -> Value {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let ready = state.withLock { state -> Value? in

@@ -1,8 +1,8 @@
-internal import BlobModel
+package import BlobModel
 
 /// Counts, in shards, what became of an upload at each node, and says when it is decided.
-struct UploadTally {
-    enum Decision: Equatable {
+package struct UploadTally {
+    package enum Decision: Equatable {
         case wait
         /// Enough shards confirmed; the rest is the tail.
         case quorum
@@ -11,35 +11,37 @@ struct UploadTally {
     }
 
     private let committee: Committee
-    private(set) var signatures: [(member: Int, signature: Signature)] = []
+    package private(set) var signatures: [(member: Int, signature: Signature)] = []
     private var failedWeight = 0
-    private(set) var answered = 0
+    package private(set) var answered = 0
 
-    init(committee: Committee) { self.committee = committee }
+    package init(committee: Committee) { self.committee = committee }
 
-    mutating func confirmed(_ member: Int, _ signature: Signature) {
+    package mutating func confirmed(_ member: Int, _ signature: Signature) {
         precondition(!signatures.contains { $0.member == member })
         signatures.append((member, signature))
         answered += 1
     }
 
-    mutating func failed(_ member: Int) {
+    package mutating func failed(_ member: Int) {
         failedWeight += committee.members[member].weight
         answered += 1
     }
 
-    var isComplete: Bool { answered == committee.members.count }
+    package var isComplete: Bool { answered == committee.members.count }
 
-    var confirmedWeight: Int {
+    package var confirmedWeight: Int {
         signatures.reduce(0) { $0 + committee.members[$1.member].weight }
     }
 
-    var decision: Decision {
+    package var decision: Decision {
         if committee.isQuorum(confirmedWeight) { return .quorum }
         return committee.isQuorum(committee.shardCount - failedWeight) ? .wait : .hopeless
     }
 
     /// How long the tail may go on after a quorum was reached: slow nodes still get their data,
     /// within half of what the quorum took and half a second (walrus-system, 3.2).
-    static func tail(after elapsed: Duration) -> Duration { elapsed / 2 + .milliseconds(500) }
+    package static func tail(after elapsed: Duration) -> Duration {
+        elapsed / 2 + .milliseconds(500)
+    }
 }

@@ -102,7 +102,8 @@ package final class DiskNodeStore: NodeStore {
 
     private func commitRows(_ index: Index) throws(NodeStoreError) {
         guard index.database.isTransactionOpen else { return }
-        try synchronizeLogs()
+        try sync(blocks)
+        try sync(slivers)
         let (blocksLSN, sliversLSN) = (blocks.lastLSN, slivers.lastLSN)
         try sql(index) { database throws(SQLiteError) in
             try IndexSchema.set(.blocksLSN, blocksLSN.bcsBytes, in: database)
@@ -112,10 +113,9 @@ package final class DiskNodeStore: NodeStore {
         index.pendingRows = 0
     }
 
-    private func synchronizeLogs() throws(NodeStoreError) {
+    private func sync(_ log: SegmentLog) throws(NodeStoreError) {
         do throws(SegmentLogError) {
-            try blocks.syncAll()
-            try slivers.syncAll()
+            try log.syncAll()
         } catch {
             throw Self.storeError(error)
         }
@@ -138,7 +138,9 @@ package final class DiskNodeStore: NodeStore {
         directory.close()
     }
 
-    package func synchronize() throws(NodeStoreError) { try synchronizeLogs() }
+    package func synchronize() throws(NodeStoreError) { try sync(slivers) }
+
+    package func synchronizeBlocks() throws(NodeStoreError) { try sync(blocks) }
 
     static func storeError(_ error: SegmentLogError) -> NodeStoreError {
         switch error {

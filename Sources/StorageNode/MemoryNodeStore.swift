@@ -145,6 +145,8 @@ package final class MemoryNodeStore: NodeStore {
         try writing { $0.synchronizations += 1 }
     }
 
+    package func synchronizeBlocks() throws(NodeStoreError) { try writing { _ in } }
+
     package func garbage(dueAt now: UInt64, limit: Int) -> [BlobID] {
         contents.withLock { contents in
             Array(contents.garbage.filter { $0.value <= now }.keys.sorted().prefix(limit))

@@ -66,8 +66,12 @@ package protocol NodeStore: NodeStateReader, AnyObject, Sendable {
     /// Forgets a sliver whose record is damaged, so that it can be brought again.
     func forget(_ name: SliverName) throws(NodeStoreError)
 
-    /// Makes all that was stored before survive a power cut; shared by those who wait.
+    /// Makes metadata and slivers that were stored before survive a power cut; shared by those who
+    /// wait.
     func synchronize() throws(NodeStoreError)
+
+    /// Likewise the blocks that were appended before.
+    func synchronizeBlocks() throws(NodeStoreError)
 
     /// Released blobs that are due at `now`, at most `limit`.
     func garbage(dueAt now: UInt64, limit: Int) throws(NodeStoreError) -> [BlobID]

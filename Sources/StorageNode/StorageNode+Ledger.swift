@@ -67,7 +67,7 @@ extension StorageNode {
     package func keep(_ blocks: [Block]) async throws {
         try await apply(blocks)
         let store = store
-        try await pool.run { () throws(NodeStoreError) in try store.synchronize() }
+        try await pool.run { () throws(NodeStoreError) in try store.synchronizeBlocks() }
     }
 
     /// Follows the ledger and deletes what is due, until the task is cancelled.
