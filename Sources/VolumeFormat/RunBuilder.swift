@@ -109,6 +109,13 @@ package final class RunBuilder {
         package let byteCount: UInt64
         package let index: [RunPlace]
 
+        package init(sequence: UInt64, rowCount: UInt64, byteCount: UInt64, index: [RunPlace]) {
+            self.sequence = sequence
+            self.rowCount = rowCount
+            self.byteCount = byteCount
+            self.index = index
+        }
+
         /// The run, now that each of its packs is stored.
         package func placed(in packs: [PackReference]) -> Run {
             precondition(index.allSatisfy { Int($0.pack) < packs.count })

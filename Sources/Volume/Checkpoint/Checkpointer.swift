@@ -61,22 +61,23 @@ package actor Checkpointer {
     /// Takes the lease, compares local state with the ledger's head, and opens the volume for
     /// writing.
     ///
+    /// With `takingOver`, which only a person asks for, a holder that does not answer the claim
+    /// loses the lease once the ledger's patience with it is over; that is waited for.
+    ///
     /// - Throws: `leaseLost` when another holds the lease (a claim is recorded then), `stranded`
     ///   when the head is not ours; the volume takes no writes then.
-    package func open() async throws(CheckpointError) {
+    package func open(takingOver: Bool = false) async throws(CheckpointError) {
         precondition(machine == nil)
         let environment = environment
         let source = environment.source
         try await environment.blocking { () throws(CheckpointError) in
             try environment.checkpointFiles.prepare()
         }
+        let lease = try await acquireLease(takingOver: takingOver)
+        // Under the lease, so that nobody moves the head any more.
         let record = try await ledger { () async throws(HeadStoreError) in
             try await environment.heads.record()
         }
-        let lease = try await ledger { () async throws(HeadStoreError) in
-            try await environment.heads.acquireLease()
-        }
-        guard lease.holder == environment.mountKey else { throw .leaseLost }
         guard let packLength = environment.settings.packLength(on: environment.blobs) else {
             throw .blobs(.invalidRequest("the network takes no blob that a pack fits"))
         }
@@ -107,6 +108,32 @@ package actor Checkpointer {
         self.machine = machine
         self.work = work
         token = lease.token
+    }
+
+    private func acquireLease(takingOver: Bool) async throws(CheckpointError) -> Lease {
+        let heads = environment.heads
+        let lease = try await ledger { () async throws(HeadStoreError) in
+            try await heads.acquireLease()
+        }
+        if lease.holder == environment.mountKey { return lease }
+        guard takingOver else { throw .leaseLost }
+        let start = environment.time.uptime
+        while environment.time.uptime - start < environment.settings.takeOverPatience {
+            do throws(HeadStoreError) {
+                let lease = try await heads.takeOverLease()
+                if lease.holder == environment.mountKey { return lease }
+            } catch {
+                switch error {
+                // The ledger's patience is not over, or the ledger is out of reach.
+                case .rejected, .unavailable, .outcomeUnknown: break
+                // The holder answered.
+                case .leaseLost: throw .leaseLost
+                case .conflict, .unknownVolume, .cancelled: throw .heads(error)
+                }
+            }
+            guard await sleep(for: .seconds(1)) else { throw .cancelled }
+        }
+        throw .leaseLost
     }
 
     /// Gives the lease back; the volume takes no writes any more.

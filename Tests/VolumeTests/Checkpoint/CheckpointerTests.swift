@@ -237,6 +237,16 @@ import VolumeFormat
         #expect(world.source.state.withLock { $0.token } == nil)
     }
 
+    @Test func aPersonMayTakeALeaseOver() async throws {
+        let world = ModelWorld()
+        world.ledger.giveLease(to: ModelWorld.otherKey)
+        let checkpointer = Checkpointer(world.environment())
+        try await checkpointer.open(takingOver: true)
+        world.source.write([1])
+        try await checkpointer.sync()
+        #expect(world.ledger.head?.sequence == 1)
+    }
+
     @Test func attachingGoesOnFromWhatWasPublished() async throws {
         let world = ModelWorld()
         let checkpointer = try await world.open()
