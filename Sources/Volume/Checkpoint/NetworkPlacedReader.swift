@@ -80,11 +80,9 @@ package final class NetworkPlacedReader: PlacedReader {
         guard buffer.count > 0 else { return true }
         let fragments = try resolve(slice, offset, UInt32(buffer.count))
         var parts: [(bytes: [UInt8], range: Range<Int>)] = []
-        for fragment in fragments {
-            for index in fragment.chunk.layout.frameRange(of: fragment.plain) {
-                guard let frame = nearFrame(fragment.chunk, index) else { return false }
-                parts.append((frame, fragment.range(inFrame: index)))
-            }
+        for piece in fragments.flatMap(\.pieces) {
+            guard let frame = nearFrame(piece.chunk, piece.frame) else { return false }
+            parts.append((frame, piece.range))
         }
         var at = 0
         for part in parts {
@@ -104,18 +102,38 @@ package final class NetworkPlacedReader: PlacedReader {
     ) async throws(VolumeError) -> [UInt8] {
         guard length > 0 else { return [] }
         let window = readAhead(slice, offset, length)
-        let fragments = try await environment.pool.run { [self] () throws(VolumeError) in
-            try resolve(slice, offset, length)
+        let pool = environment.pool
+        let pieces = try await pool.run { [self] () throws(VolumeError) in
+            try resolve(slice, offset, length).flatMap(\.pieces)
         }
         var result: [UInt8] = []
         result.reserveCapacity(Int(length))
-        for fragment in fragments {
-            for index in fragment.chunk.layout.frameRange(of: fragment.plain) {
-                let frame = try await frame(fragment.chunk, index, window: window)
-                result += frame[fragment.range(inFrame: index)]
-            }
+        var next = 0
+        while next < pieces.count {
+            // All that is near in one go: a change of thread costs as much as opening a frame.
+            let from = next
+            let near = await pool.run { [self] in nearBytes(pieces[from...]) }
+            result += near.bytes
+            next += near.count
+            guard next < pieces.count else { break }
+            let piece = pieces[next]
+            let frame = try await fetchFrame(piece.chunk, piece.frame, window: window)
+            result += frame[piece.range]
+            next += 1
         }
         return result
+    }
+
+    /// The bytes of as many of the first pieces as need no network; blocks on the local disk.
+    private func nearBytes(_ pieces: ArraySlice<FramePiece>) -> (bytes: [UInt8], count: Int) {
+        var bytes: [UInt8] = []
+        var count = 0
+        for piece in pieces {
+            guard let frame = nearFrame(piece.chunk, piece.frame) else { break }
+            bytes += frame[piece.range]
+            count += 1
+        }
+        return (bytes, count)
     }
 
     private func resolve(
@@ -178,14 +196,11 @@ package final class NetworkPlacedReader: PlacedReader {
         return frame
     }
 
-    private func frame(
+    private func fetchFrame(
         _ chunk: ResolvedChunk,
         _ index: Int,
         window: Int
     ) async throws(VolumeError) -> [UInt8] {
-        if let frame = opened.value(key(chunk, index)) { return frame }
-        let near = await environment.pool.run { [self] in nearFrame(chunk, index) }
-        if let near { return near }
         let range = chunk.layout.storedRange(ofFrames: index..<index + 1)
         let stored = try await fetch(chunk.pack, range, window: window)
         if let frame = try? open(chunk, index, stored) { return frame }
@@ -327,11 +342,23 @@ package final class NetworkPlacedReader: PlacedReader {
     }
 }
 
+/// Bytes of one frame that make up part of a slice.
+struct FramePiece: Sendable {
+    var chunk: ResolvedChunk
+    /// Counts in the chunk.
+    var frame: Int
+    /// Plaintext of the frame.
+    var range: Range<Int>
+}
+
 extension PlacedFragment {
-    /// The part of frame `index` that belongs to the fragment.
-    func range(inFrame index: Int) -> Range<Int> {
-        let frame = chunk.layout.plainRange(ofFrame: index)
-        return plain.clamped(to: frame).lowerBound - frame.lowerBound..<plain.clamped(to: frame)
-            .upperBound - frame.lowerBound
+    /// The fragment, frame by frame.
+    var pieces: [FramePiece] {
+        chunk.layout.frameRange(of: plain).map { index in
+            let frame = chunk.layout.plainRange(ofFrame: index)
+            let part = plain.clamped(to: frame)
+            let range = part.lowerBound - frame.lowerBound..<part.upperBound - frame.lowerBound
+            return FramePiece(chunk: chunk, frame: index, range: range)
+        }
     }
 }

@@ -60,7 +60,7 @@ import VolumeFormat
     @Test func aFileOfManySmallExtentsFitsItsPacks() async throws {
         let world = ModelWorld()
         let checkpointer = try await world.open()
-        world.source.write(noise(60_000, seed: 5), sliceLength: 20)
+        world.source.write(noise(24_000, seed: 5), sliceLength: 20)
         world.source.write(noise(3_000_000, seed: 6), sliceLength: 100_000)
         try await checkpointer.sync()
         try await world.verifyAttach()
