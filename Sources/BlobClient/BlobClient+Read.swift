@@ -12,6 +12,28 @@ extension BlobClient {
         range: Range<UInt64>,
         authentication: ReadAuthentication
     ) async throws(BlobStoreError) -> [UInt8] {
+        do throws(BlobStoreError) {
+            return try await readOnce(blob, range: range, authentication: authentication)
+        } catch {
+            // Nodes may have moved since their addresses were asked for.
+            guard error.isTransient, await hasNewCommittee() else { throw error }
+            return try await readOnce(blob, range: range, authentication: authentication)
+        }
+    }
+
+    /// Asks the ledger whether nodes have other addresses now; false when it does not answer.
+    private func hasNewCommittee() async -> Bool {
+        let before = committee
+        // The failure to report is that of the read.
+        try? await refreshCommittee()
+        return committee != before
+    }
+
+    private func readOnce(
+        _ blob: BlobID,
+        range: Range<UInt64>,
+        authentication: ReadAuthentication
+    ) async throws(BlobStoreError) -> [UInt8] {
         let metadata = try await metadata(of: blob)
         guard range.upperBound <= metadata.unencodedLength else {
             throw .invalidRequest(

@@ -1,6 +1,7 @@
 package import BlobModel
 internal import Codec
 package import Ledger
+internal import Synchronization
 package import SystemIO
 
 /// Makes, signs and sends transactions of one account, each of them once.
@@ -13,6 +14,7 @@ package struct TransactionSender: Sendable {
     private let journal: any TransactionJournal
     private let time: any TimeSource
     private let entropy: any Entropy
+    private let known = KnownInfo()
 
     /// A transaction may be included for ten minutes: longer than any retry here, and short
     /// enough that a lost one does not come back tomorrow.
@@ -73,7 +75,13 @@ package struct TransactionSender: Sendable {
 
     /// Has `commands` executed at most once, without a journal: for what is repeated harmlessly.
     package func executeVolatile(_ commands: [Command]) async throws(LedgerError) -> Receipt {
-        try await submit(try await make(commands))
+        let transaction = try await make(commands)
+        do throws(LedgerError) {
+            return try await submit(transaction)
+        } catch {
+            if case .rejected = error { known.clear() }
+            throw error
+        }
     }
 
     private func load(_ label: String) async throws(LedgerError) -> SignedTransaction? {
@@ -87,7 +95,7 @@ package struct TransactionSender: Sendable {
     }
 
     private func make(_ commands: [Command]) async throws(LedgerError) -> SignedTransaction {
-        let info = try await ledger.info()
+        let info = try await info()
         let now = max(info.milliseconds, time.nowMilliseconds)
         return Transaction(
             network: info.network,
@@ -101,6 +109,16 @@ package struct TransactionSender: Sendable {
         ).signed(by: account)
     }
 
+    /// What the ledger said of itself lately; asking for each transaction would cost as much as
+    /// sending it.
+    private func info() async throws(LedgerError) -> LedgerInfo {
+        let now = time.uptime
+        if let recent = known.recent(at: now) { return recent }
+        let info = try await ledger.info()
+        known.set(info, at: now)
+        return info
+    }
+
     /// Sends, and forgets the transaction once its outcome is known.
     private func finish(
         _ transaction: SignedTransaction,
@@ -112,7 +130,10 @@ package struct TransactionSender: Sendable {
             return receipt
         } catch {
             switch error {
-            case .rejected, .executionFailed: await forget(label)
+            case .rejected, .executionFailed:
+                await forget(label)
+                // It may have been made of what is no longer so: epoch, fee, incarnation.
+                known.clear()
             case .unavailable, .outcomeUnknown, .behind, .notThisLedger, .cancelled: break
             }
             throw error
@@ -143,4 +164,25 @@ package struct TransactionSender: Sendable {
             }
         }
     }
+}
+
+/// What a ledger said of itself, for as long as that is good enough to make transactions with.
+private final class KnownInfo: Sendable {
+    private static let age = Duration.seconds(10)
+
+    // Guards the answer and when it came.
+    private let answer = Mutex<(info: LedgerInfo, at: Duration)?>(nil)
+
+    func recent(at now: Duration) -> LedgerInfo? {
+        answer.withLock { answer in
+            guard let answer, now - answer.at < Self.age else { return nil }
+            return answer.info
+        }
+    }
+
+    func set(_ info: LedgerInfo, at now: Duration) {
+        answer.withLock { $0 = (info, now) }
+    }
+
+    func clear() { answer.withLock { $0 = nil } }
 }

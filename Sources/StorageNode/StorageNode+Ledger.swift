@@ -91,18 +91,22 @@ extension StorageNode {
     }
 
     private func followOnce(_ ledger: any LedgerConnection) async throws {
-        let next = cursor.block.height + 1
+        // After a divergence the first answer says whether it is over.
+        let (next, wait) = status.withLock { status in
+            (status.cursor.block.height + 1, status.isDiverged ? 0 : Self.waitMilliseconds)
+        }
         do {
             let blocks = try await ledger.blocks(
                 from: next,
                 limit: Self.batch,
-                waitMilliseconds: Self.waitMilliseconds
+                waitMilliseconds: wait
             )
             if let last = blocks.last {
                 status.withLock { $0.ledgerHeight = max($0.ledgerHeight, last.height) }
                 try await apply(blocks)
             }
             setDiverged(nil)
+            setLedgerAnswers(true)
         } catch let error as ChainError {
             setDiverged("\(error)")
             throw error
@@ -110,11 +114,21 @@ extension StorageNode {
             setDiverged("it ends at \(height), and we have applied \(next - 1)")
             throw LedgerError.behind(height: height)
         } catch let error as LedgerError {
-            if error != .cancelled { notice(.ledgerUnavailable("\(error)")) }
+            if error != .cancelled, setLedgerAnswers(false) {
+                notice(.ledgerUnavailable("\(error)"))
+            }
             throw error
         } catch let error as NodeStoreError {
             notice(.diskFailed("\(error)"))
             throw error
+        }
+    }
+
+    /// Remembers whether the ledger answers, and returns whether that is news.
+    @discardableResult private func setLedgerAnswers(_ answers: Bool) -> Bool {
+        status.withLock { status in
+            defer { status.isLedgerSilent = !answers }
+            return status.isLedgerSilent == answers
         }
     }
 

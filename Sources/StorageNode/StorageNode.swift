@@ -65,6 +65,7 @@ package final class StorageNode: StorageNodeConnection {
         var cursor: NodeCursor
         var isDiverged = false
         var isFull = false
+        var isLedgerSilent = false
         /// The newest block that the ledger is known to have.
         var ledgerHeight: UInt64 = 0
     }

@@ -76,6 +76,34 @@ private struct Faults {
         }
     }
 
+    /// Nodes that hold several shards each, unequally many; weights are shards, never nodes.
+    @Test(arguments: [(4, 4), (4, 10), (5, 13), (3, 7), (7, 31)])
+    func nodesWithManyShardsStoreAndServe(nodes: Int, shards: Int) async throws {
+        let network = try TestNetwork(nodes: nodes, shards: shards)
+        let committee = try network.genesis.committee()
+        let faults = Faults(network)
+        let (_, store) = try await network.volume(faults.client(network))
+        // As many nodes are down as shards may be faulty.
+        var weight = 0
+        let down = committee.members.indices.filter { member in
+            let added = weight + committee.members[member].weight
+            guard added <= committee.faultyMax else { return false }
+            weight = added
+            return true
+        }
+        faults.set(.down, down)
+        let stored = try await store.store(Self.bytes)
+        for way in [ReadAuthentication.store, .caller] {
+            let client = try await faults.client(network)
+            let read = try await client.read(
+                stored.blob,
+                range: 0..<40_000,
+                authentication: way
+            )
+            #expect(read == Self.bytes)
+        }
+    }
+
     @Test func withSevenDownAReadSaysSo() async throws {
         let network = try TestNetwork()
         let stored = try await network.volume(network.client()).store.store(Self.bytes)

@@ -82,6 +82,41 @@ import Testing
         #expect(node.cursor.block == ours[0].reference)
     }
 
+    /// The ledger is restored from an old backup: its chain is shorter than what was applied.
+    @Test func whileTheLedgerIsBehindANodeServesAndTakesAndDeletesNothing() async throws {
+        let network = try TestNetwork()
+        let (blob, _) = try await store(TestNetwork.bytes(3000), in: network)
+        let node = network.nodes[0]
+        let old = try MemoryLedger(genesis: network.genesis, key: TestNetwork.key("block")) {
+            TestNetwork.start
+        }
+        let following = Task { await node.follow(old) }
+        defer { following.cancel() }
+        for _ in 0..<10_000 {
+            if try await node.health().status == .standby { break }
+            await Task.yield()
+        }
+        #expect(try await node.health().status == .standby)
+        let metadata = try BlobMetadataWithID(bcsBytes: try await node.metadata(of: blob.blob))
+        let verified = try metadata.verify(EncodingParameters(shardCount: 10))
+        await #expect {
+            try await node.store(verified, height: nil)
+        } throws: { error in
+            (error as? NodeError)?.refusal == .ledgerBehind
+        }
+        #expect(try await node.collectGarbage() == 0)
+        // It goes on when the ledger has its blocks back.
+        following.cancel()
+        let again = Task { await node.follow(network.ledger) }
+        defer { again.cancel() }
+        _ = try await network.sender().executeVolatile([.reserveSpace(size: 1, epochs: 1)])
+        for _ in 0..<100_000 {
+            if try await node.health().status == .active { break }
+            await Task.yield()
+        }
+        #expect(try await node.store(verified, height: nil) == .alreadyStored)
+    }
+
     @Test func aDeletedBlobGoesAfterTheGraceAndNotBefore() async throws {
         let time = ManualTimeSource()
         let network = try TestNetwork(time: time)
