@@ -20,7 +20,7 @@ struct Walrus: AsyncParsableCommand {
         subcommands: [
             StoreCommand.self, ReadCommand.self, BlobStatusCommand.self, InfoCommand.self,
             BlobIDCommand.self, EncodeCommand.self, DecodeCommand.self, DevnetCommand.self,
-            LedgerCommand.self, NodeCommand.self, KeyCommand.self,
+            LedgerCommand.self, NodeCommand.self, KeyCommand.self, GenesisCommand.self,
         ]
     )
 

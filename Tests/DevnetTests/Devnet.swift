@@ -36,19 +36,26 @@ final class Devnet {
         process.standardError = output
         try process.run()
         scratch.owns(process: process.processIdentifier)
-        let path = directory + "/devnet.json"
-        while !FileManager.default.fileExists(atPath: path) {
+        while true {
+            // A devnet that was killed has left its report, which names another process.
+            if let report = Self.report(in: directory), report.pid == process.processIdentifier {
+                self.report = report
+                break
+            }
             guard process.isRunning else {
                 let text = try String(contentsOfFile: log, encoding: .utf8)
                 throw ToolFailure("devnet ended: \(text)")
             }
             Thread.sleep(forTimeInterval: 0.05)
         }
-        report = try JSONDecoder().decode(
-            Report.self,
-            from: Data(contentsOf: URL(filePath: path))
-        )
         for process in report.processes { scratch.owns(process: process.pid) }
+    }
+
+    private static func report(in directory: String) -> Report? {
+        guard let data = FileManager.default.contents(atPath: directory + "/devnet.json") else {
+            return nil
+        }
+        return try? JSONDecoder().decode(Report.self, from: data)
     }
 
     /// Ends one of the processes by force.
@@ -57,6 +64,15 @@ final class Devnet {
             throw ToolFailure("there is no \(name)")
         }
         kill(process.pid, SIGKILL)
+    }
+
+    /// Ends the devnet itself by force, and waits until what it started has noticed.
+    func killItself() throws {
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+        for part in report.processes {
+            while kill(part.pid, 0) == 0 { Thread.sleep(forTimeInterval: 0.05) }
+        }
     }
 
     /// Ends the devnet as systemd would; returns its exit status.

@@ -64,6 +64,18 @@ internal import Testing
         }
     }
 
+    @Test func leavesNothingBehindWhenItIsKilledAndGoesOn() throws {
+        try Scratch.with { scratch in
+            let file = try makeFile("\(scratch.path)/file", count: 100_000)
+            var net = try Devnet(in: scratch, nodes: 4)
+            let blob = try net.store(file)
+            try net.killItself()
+            net = try Devnet(in: scratch, nodes: 4)
+            #expect(try net.reads(blob, as: file))
+            #expect(net.stop() == 0)
+        }
+    }
+
     @Test func refusesWhatIsWrongAndSaysWhatToDo() throws {
         try Scratch.with { scratch in
             let net = try Devnet(in: scratch, nodes: 4)

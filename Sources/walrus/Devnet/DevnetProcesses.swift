@@ -135,7 +135,7 @@ final class DevnetProcesses: Sendable {
             let process = try await pool.run { () throws(DaemonError) in
                 try Daemon.start(
                     Self.program,
-                    arguments,
+                    arguments + ["--stop-with-parent"],
                     log: log,
                     timeout: Self.startTimeout
                 )

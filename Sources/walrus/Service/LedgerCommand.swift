@@ -85,7 +85,7 @@ struct LedgerCommand: AsyncParsableCommand {
             )
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await Self.advanceEpochs(host, time, logger) }
-                await ServiceRunner.untilStopped(logger)
+                await ServiceRunner.untilStopped(service, logger)
                 group.cancelAll()
             }
         }

@@ -14,7 +14,8 @@ struct NodeCommand: AsyncParsableCommand {
         abstract: "Run a storage node.",
         discussion: """
             Serves until SIGTERM. Prints one line when it answers, and tells systemd \
-            (Type=notify). It follows the ledger by itself, and serves what it has while the ledger is away.
+            (Type=notify). It follows the ledger by itself, and serves what it has while the \
+            ledger is away.
 
               walrus node --create --key node.key --dir /srv/node --network URL --listen HOST:9185
 
@@ -101,7 +102,7 @@ struct NodeCommand: AsyncParsableCommand {
                     await NodeAddress(node: member.node, keys: keys, ledger: ledger, logger: logger)
                         .publish(reached, time)
                 }
-                await ServiceRunner.untilStopped(logger)
+                await ServiceRunner.untilStopped(service, logger)
                 group.cancelAll()
             }
         }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Glibc
 internal import Logging
 internal import SystemIO
 internal import Transport
@@ -34,6 +35,10 @@ struct ServiceOptions: ParsableArguments {
         help: "trace, debug, info, notice, warning, error or critical. [WALRUS_LOG_LEVEL]"
     )
     var logLevel: String = Environment.value("WALRUS_LOG_LEVEL") ?? "notice"
+
+    /// For services that a devnet starts, so that killing it leaves nothing behind.
+    @Flag(name: .customLong("stop-with-parent"), help: .hidden)
+    var stopsWithParent = false
 
     func validate() throws {
         guard !dir.isEmpty else { throw ValidationError("Name the directory with --dir.") }
@@ -83,9 +88,24 @@ enum ServiceRunner {
     }
 
     /// Waits until the service is to end.
-    static func untilStopped(_ logger: Logger) async {
-        await ShutdownSignal.wait()
+    static func untilStopped(_ options: ServiceOptions, _ logger: Logger) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await ShutdownSignal.wait() }
+            if options.stopsWithParent { group.addTask { await untilOrphaned() } }
+            await group.next()
+            group.cancelAll()
+        }
         ServiceManager.notify("STOPPING=1")
         logger.notice("stopping")
+    }
+
+    /// Waits until the process that started this one is gone.
+    private static func untilOrphaned() async {
+        let parent = getppid()
+        let time = LinuxTimeSource()
+        while getppid() == parent {
+            // Cancelled when a signal came first.
+            guard (try? await time.sleep(for: .milliseconds(500))) != nil else { return }
+        }
     }
 }
