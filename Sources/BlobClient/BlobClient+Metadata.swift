@@ -11,7 +11,7 @@ extension BlobClient {
         case found(VerifiedBlobMetadata)
         case missing(weight: Int)
         case failed
-        /// Those that have not answered are slow; others are asked too.
+        /// Another one is asked besides those that have not answered.
         case timer
     }
 

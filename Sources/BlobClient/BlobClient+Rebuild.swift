@@ -66,9 +66,14 @@ extension BlobClient {
     ) async -> [(sliver: SliverIndex, bytes: [UInt8])]? {
         let needed = parameters.sourceRows
         let candidates = candidates(besides: row, blob: metadata.blobID, peers)
+        func holder(of sliver: SliverIndex) -> Int {
+            peers.holder(of: sliver, .primary, blob: metadata.blobID).member
+        }
         return await withTaskGroup(of: SourceEvent.self) { group in
             var found: [Source] = []
             var waiting: Set<Int> = []
+            // Those that were asked before the timer rang last.
+            var late: Set<Int> = []
             var next = 0
             func askNext() {
                 guard next < candidates.count else { return }
@@ -102,19 +107,18 @@ extension BlobClient {
                 case .answer(let place, let bytes?):
                     waiting.remove(place)
                     found.append((candidates[place], bytes))
-                    if found.count == needed { return found }
+                    guard found.count == needed else { continue }
+                    for place in waiting.intersection(late) {
+                        peers.isSlow(holder(of: candidates[place]))
+                    }
+                    return found
                 case .answer(let place, nil):
                     waiting.remove(place)
                     askNext()
                 case .timer:
                     if Task.isCancelled { return nil }
-                    for place in waiting {
-                        let sliver = candidates[place]
-                        peers.isSlow(
-                            peers.holder(of: sliver, .primary, blob: metadata.blobID).member
-                        )
-                        askNext()
-                    }
+                    late = waiting
+                    for _ in late { askNext() }
                     setTimer()
                 }
             }
@@ -124,7 +128,7 @@ extension BlobClient {
 
     private enum SourceEvent: Sendable {
         case answer(Int, [UInt8]?)
-        /// Those that have not answered are slow; others are asked too.
+        /// Others are asked besides those that have not answered.
         case timer
     }
 

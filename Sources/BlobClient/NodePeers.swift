@@ -110,9 +110,20 @@ final class NodePeers: Sendable {
         health.withLock { $0[member].failed(at: now) }
     }
 
+    /// Whether a member should be asked before others are.
+    ///
+    /// When more are left alone than a network can lose, it is more likely that this machine is
+    /// slow than that they all are: then everyone is asked as ever.
     func isUsable(_ member: Int) -> Bool {
         let now = time.uptime
-        return health.withLock { $0[member].isUsable(at: now) }
+        return health.withLock { health in
+            if health[member].isUsable(at: now) { return true }
+            let weight = health.indices.reduce(0) { weight, index in
+                let isUsable = health[index].isUsable(at: now)
+                return weight + (isUsable ? 0 : committee.members[index].weight)
+            }
+            return weight > 2 * committee.faultyMax
+        }
     }
 
     func hedgeDelay(for member: Int) -> Duration {
