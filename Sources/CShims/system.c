@@ -64,6 +64,9 @@ int walrus_spawn(pid_t *process, const char *path, char *const arguments[],
     posix_spawnattr_setflags(&attributes, flags);
 
     failure = redirect(&actions, descriptors, descriptor_count, moved);
+    // A daemon outlives whoever waits for the end of a pipe that was left open on exec.
+    if (failure == 0 && new_session)
+        failure = posix_spawn_file_actions_addclosefrom_np(&actions, (int)descriptor_count);
     if (failure == 0 && directory != NULL)
         failure = posix_spawn_file_actions_addchdir_np(&actions, directory);
     if (failure == 0)

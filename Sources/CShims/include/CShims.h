@@ -25,7 +25,8 @@ int walrus_pipe(int ends[2]);
 
 /// Starts a program; `descriptors[i]` becomes its descriptor `i`, save negative ones.
 ///
-/// All else that is not marked close-on-exec is inherited. Signal masks and dispositions are reset.
+/// All else that is not marked close-on-exec is inherited, but by a new session nothing. Signal
+/// masks and dispositions are reset.
 /// Returns 0 and the process id, or an errno.
 int walrus_spawn(pid_t *process, const char *path, char *const arguments[],
                  char *const environment[], const int *descriptors, size_t descriptor_count,
