@@ -1,0 +1,117 @@
+internal import CFuse
+internal import Glibc
+internal import Volume
+
+/// Open directories.
+extension KernelAdapter {
+    func openDirectory(_ reply: consuming Reply, _ inode: UInt64, _ file: fuse_file_info) {
+        do throws(VolumeError) {
+            let handle = try volume.openDirectory(InodeNumber(inode))
+            var file = file
+            file.fh = handle.rawValue
+            if !reply.opened(file) { volume.releaseDirectory(handle) }
+        } catch {
+            reply.fail(error)
+        }
+    }
+
+    /// Lists entries; with `attributes`, each counts as a lookup, save `.` and `..`.
+    ///
+    /// An entry that did not fit is not counted. The count goes up before the answer is sent,
+    /// because a FORGET may be quicker than the return of that call.
+    func readDirectory(
+        _ reply: consuming Reply,
+        _ handle: UInt64,
+        after cookie: UInt64,
+        length: Int,
+        withAttributes: Bool
+    ) {
+        let buffer = buffers.take()
+        defer { buffers.giveBack(buffer) }
+        let room = unsafe UnsafeMutableRawBufferPointer(
+            rebasing: buffer.bytes[..<min(length, buffer.bytes.count)]
+        )
+        var used = 0
+        var told: [InodeNumber] = []
+        do throws(VolumeError) {
+            try volume.readDirectory(HandleNumber(handle), after: cookie) { entry in
+                let size = unsafe reply.withRequest { request in
+                    unsafe add(
+                        entry,
+                        to: UnsafeMutableRawBufferPointer(rebasing: room[used...]),
+                        withAttributes: withAttributes,
+                        request
+                    )
+                }
+                guard used + size <= room.count else { return false }
+                used += size
+                if withAttributes, entry.name != [0x2E], entry.name != [0x2E, 0x2E] {
+                    told.append(entry.attributes.inode)
+                }
+                return true
+            }
+        } catch {
+            return reply.fail(error)
+        }
+        for inode in told { volume.remember(inode) }
+        if unsafe !reply.bytes(UnsafeRawBufferPointer(rebasing: room[..<used])) {
+            for inode in told { volume.forget(inode, count: 1) }
+        }
+    }
+
+    /// The bytes that the entry needs; it is only added if there is so much room.
+    private func add(
+        _ entry: DirectoryEntry,
+        to room: UnsafeMutableRawBufferPointer,
+        withAttributes: Bool,
+        _ request: OpaquePointer?
+    ) -> Int {
+        let start = unsafe room.baseAddress?.assumingMemoryBound(to: CChar.self)
+        return unsafe (entry.name + [0]).withUnsafeBytes { name in
+            let name = unsafe name.baseAddress?.assumingMemoryBound(to: CChar.self)
+            if withAttributes {
+                let parameters = self.entry(entry.attributes)
+                return unsafe withUnsafePointer(to: parameters) {
+                    unsafe fuse_add_direntry_plus(
+                        request,
+                        start,
+                        room.count,
+                        name,
+                        $0,
+                        off_t(bitPattern: entry.cookie)
+                    )
+                }
+            }
+            return unsafe withUnsafePointer(to: stat(entry.attributes)) {
+                unsafe fuse_add_direntry(
+                    request,
+                    start,
+                    room.count,
+                    name,
+                    $0,
+                    off_t(bitPattern: entry.cookie)
+                )
+            }
+        }
+    }
+
+    func releaseDirectory(_ reply: consuming Reply, _ handle: UInt64) {
+        volume.releaseDirectory(HandleNumber(handle))
+        reply.succeed()
+    }
+
+    func syncDirectory(_ reply: consuming Reply, _ inode: UInt64) {
+        do throws(VolumeError) {
+            answer(reply, try volume.syncDirectory(InodeNumber(inode)))
+        } catch {
+            reply.fail(error)
+        }
+    }
+}
+
+extension off_t {
+    /// Cookies are opaque to the kernel, so all 64 bits go through.
+    fileprivate init(bitPattern cookie: UInt64) {
+        self = off_t(truncatingIfNeeded: cookie)
+    }
+}

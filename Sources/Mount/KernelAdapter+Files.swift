@@ -1,0 +1,297 @@
+internal import CFuse
+internal import Glibc
+internal import Volume
+
+/// Open files.
+extension KernelAdapter {
+    func open(_ reply: consuming Reply, _ inode: UInt64, _ file: fuse_file_info) {
+        let context = reply.context
+        let inode = InodeNumber(inode)
+        let flags = OpenFlags(kernel: file.flags)
+        do throws(VolumeError) {
+            let handle = try volume.open(inode, flags: flags, context: context)
+            if flags.contains(.truncate) {
+                try killPrivileges(of: inode, handle, file.flags, context)
+            }
+            if !reply.opened(opened(handle, file)) { volume.release(handle) }
+        } catch {
+            reply.fail(error)
+        }
+    }
+
+    /// Clears set-id bits when an open that truncates says so.
+    private func killPrivileges(
+        of inode: InodeNumber,
+        _ handle: HandleNumber,
+        _ flags: Int32,
+        _ context: RequestContext
+    ) throws(VolumeError) {
+        guard UInt32(bitPattern: flags) & KernelHook.killsPrivileges != 0 else { return }
+        var changes = AttributeChanges()
+        changes.killsPrivileges = true
+        do throws(VolumeError) {
+            _ = try volume.setAttributes(of: inode, changes, handle: handle, context: context)
+        } catch {
+            volume.release(handle)
+            throw error
+        }
+    }
+
+    private func opened(_ handle: HandleNumber, _ asked: fuse_file_info) -> fuse_file_info {
+        var file = asked
+        file.fh = handle.rawValue
+        // Nobody else changes the file, so what the kernel has cached of it is still true.
+        file.keep_cache = 1
+        // A handle that can not write has nothing to say at close(2).
+        file.noflush = asked.flags & O_ACCMODE == O_RDONLY ? 1 : 0
+        return file
+    }
+
+    /// Makes a file and opens it; the name "/" means one without a name (see ``KernelHook``).
+    func create(
+        _ reply: consuming Reply,
+        _ parent: UInt64,
+        _ name: UnsafePointer<CChar>?,
+        _ mode: mode_t,
+        _ file: fuse_file_info
+    ) {
+        let context = reply.context
+        let permissions = UInt16(mode & 0o7777)
+        let flags = OpenFlags(kernel: file.flags)
+        do throws(VolumeError) {
+            let name = try unsafe fileName(name)
+            let made =
+                if name == KernelHook.unnamed {
+                    try volume.createUnnamed(
+                        in: InodeNumber(parent),
+                        permissions: permissions,
+                        flags: flags.subtracting(.exclusive),
+                        context: context
+                    )
+                } else {
+                    try volume.create(
+                        in: InodeNumber(parent),
+                        name,
+                        permissions: permissions,
+                        flags: flags,
+                        context: context
+                    )
+                }
+            volume.remember(made.attributes.inode)
+            if !reply.created(entry(made.attributes), opened(made.handle, file)) {
+                volume.release(made.handle)
+                volume.forget(made.attributes.inode, count: 1)
+            }
+        } catch {
+            reply.fail(error)
+        }
+    }
+
+    func read(_ reply: consuming Reply, _ handle: UInt64, offset: UInt64, length: Int) {
+        let buffer = buffers.take()
+        defer { buffers.giveBack(buffer) }
+        let length = min(length, unsafe buffer.bytes.count)
+        let room = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<length])
+        do throws(VolumeError) {
+            switch try unsafe volume.read(HandleNumber(handle), offset: offset, into: room) {
+            case .bytes(let count):
+                precondition(count >= 0 && count <= length, "a read said more than it had room for")
+                unsafe reply.bytes(UnsafeRawBufferPointer(rebasing: room[..<count]))
+            case .pending(let fetch):
+                answerLater(reply) { pending in
+                    do throws(VolumeError) {
+                        let bytes = try await fetch()
+                        precondition(bytes.count <= length, "a read returned more than asked for")
+                        pending.take()?.bytes(bytes)
+                    } catch {
+                        pending.take()?.fail(error)
+                    }
+                }
+            }
+        } catch {
+            reply.fail(error)
+        }
+    }
+
+    func write(
+        _ reply: consuming Reply,
+        _ file: fuse_file_info,
+        offset: UInt64,
+        _ bytes: UnsafeRawBufferPointer
+    ) {
+        let handle = HandleNumber(file.fh)
+        let kills = UInt32(bitPattern: file.flags) & KernelHook.killsPrivileges != 0
+        do throws(VolumeError) {
+            let outcome = try unsafe volume.write(
+                handle,
+                offset: offset,
+                bytes,
+                killsPrivileges: kills
+            )
+            switch outcome {
+            case .written(let count):
+                reply.written(count)
+            case .mustWait(let room):
+                // The request's memory is the thread's own and takes the next request.
+                let buffer = buffers.take()
+                let length = bytes.count
+                precondition(unsafe length <= buffer.bytes.count, "a write exceeds its limit")
+                unsafe buffer.bytes.copyMemory(from: bytes)
+                let copy = WriteCopy(buffer: buffer, length: length)
+                writeLater(reply, handle, offset: offset, copy, kills: kills, after: room)
+            }
+        } catch {
+            reply.fail(error)
+        }
+    }
+
+    /// The bytes of a write whose request is gone.
+    private struct WriteCopy: Sendable {
+        let buffer: PooledBuffer
+        let length: Int
+    }
+
+    /// Writes when there is room, or waits again.
+    private func writeLater(
+        _ reply: consuming Reply,
+        _ handle: HandleNumber,
+        offset: UInt64,
+        _ copy: WriteCopy,
+        kills: Bool,
+        after room: @escaping @Sendable () async throws(VolumeError) -> Void
+    ) {
+        answerLater(reply) { [self] pending in
+            do throws(VolumeError) {
+                try await room()
+            } catch {
+                buffers.giveBack(copy.buffer)
+                pending.take()?.fail(error)
+                return
+            }
+            // From here on something happens, so it can not be interrupted any more.
+            guard let reply = pending.take() else { return buffers.giveBack(copy.buffer) }
+            do throws(VolumeError) {
+                let outcome = try unsafe volume.write(
+                    handle,
+                    offset: offset,
+                    UnsafeRawBufferPointer(rebasing: copy.buffer.bytes[..<copy.length]),
+                    killsPrivileges: kills
+                )
+                switch outcome {
+                case .written(let count):
+                    buffers.giveBack(copy.buffer)
+                    reply.written(count)
+                case .mustWait(let room):
+                    writeLater(reply, handle, offset: offset, copy, kills: kills, after: room)
+                }
+            } catch {
+                buffers.giveBack(copy.buffer)
+                reply.fail(error)
+            }
+        }
+    }
+
+    func flush(_ reply: consuming Reply, _ handle: UInt64) {
+        do throws(VolumeError) {
+            try volume.flush(HandleNumber(handle))
+            reply.succeed()
+        } catch {
+            reply.fail(error)
+        }
+    }
+
+    func release(_ reply: consuming Reply, _ handle: UInt64) {
+        volume.release(HandleNumber(handle))
+        reply.succeed()
+    }
+
+    func sync(_ reply: consuming Reply, _ handle: UInt64, dataOnly: Bool) {
+        do throws(VolumeError) {
+            answer(reply, try volume.sync(HandleNumber(handle), dataOnly: dataOnly))
+        } catch {
+            reply.fail(error)
+        }
+    }
+
+    func answer(_ reply: consuming Reply, _ outcome: SyncOutcome) {
+        switch outcome {
+        case .durable:
+            reply.succeed()
+        case .pending(let wait):
+            answerLater(reply) { pending in
+                do throws(VolumeError) {
+                    try await wait()
+                    pending.take()?.succeed()
+                } catch {
+                    pending.take()?.fail(error)
+                }
+            }
+        }
+    }
+
+    func allocate(
+        _ reply: consuming Reply,
+        _ handle: UInt64,
+        mode: Int32,
+        offset: UInt64,
+        length: UInt64
+    ) {
+        // fallocate(2): the numbers are the kernel's.
+        let pairs: [(Int32, AllocationMode)] = [
+            (0x01, .keepSize), (0x02, .punchHole), (0x10, .zeroRange),
+        ]
+        var asked: AllocationMode = []
+        var rest = mode
+        for (flag, meaning) in pairs where mode & flag != 0 {
+            asked.insert(meaning)
+            rest &= ~flag
+        }
+        guard rest == 0 else { return reply.fail(.unsupported) }
+        do throws(VolumeError) {
+            try volume.allocate(
+                HandleNumber(handle),
+                mode: asked,
+                offset: offset,
+                length: length
+            )
+            reply.succeed()
+        } catch {
+            reply.fail(error)
+        }
+    }
+
+    func copyRange(
+        _ reply: consuming Reply,
+        from source: (handle: UInt64, offset: UInt64),
+        to target: (handle: UInt64, offset: UInt64),
+        length: Int,
+        flags: Int32
+    ) {
+        guard flags == 0 else { return reply.fail(.invalidArgument) }
+        // The answer has 32 bits; the program asks for the rest.
+        let length = min(length, 1 << 30)
+        do throws(VolumeError) {
+            let count = try volume.copyRange(
+                from: HandleNumber(source.handle),
+                offset: source.offset,
+                to: HandleNumber(target.handle),
+                offset: target.offset,
+                length: UInt64(length)
+            )
+            reply.written(Int(clamping: count))
+        } catch {
+            reply.fail(error)
+        }
+    }
+
+    func seek(_ reply: consuming Reply, _ handle: UInt64, offset: UInt64, whence: Int32) {
+        // lseek(2): SEEK_DATA is 3 and SEEK_HOLE is 4; the rest the kernel does itself.
+        guard whence == 3 || whence == 4 else { return reply.fail(.invalidArgument) }
+        do throws(VolumeError) {
+            let found = try volume.seek(HandleNumber(handle), offset: offset, toData: whence == 3)
+            reply.offset(found)
+        } catch {
+            reply.fail(error)
+        }
+    }
+}

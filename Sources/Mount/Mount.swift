@@ -1,1 +1,0 @@
-// The module's first file; see Docs/Architecture.md for its purpose.

@@ -1,0 +1,52 @@
+internal import Glibc
+internal import Mount
+internal import SystemIO
+
+// Mounts a plain tree in the foreground, until it is unmounted or told to end:
+//
+//     plain-mount MOUNTPOINT [late] [OPTION...]
+
+@main
+struct Main {
+    static func main() {
+        ProcessSetup.prepare()
+        var arguments = CommandLine.arguments.dropFirst()
+        guard let path = arguments.popFirst() else {
+            print("usage: plain-mount MOUNTPOINT [late] [OPTION...]")
+            exit(64)
+        }
+        let isLate = arguments.first == "late"
+        if isLate { arguments.removeFirst() }
+        var options = MountOptions()
+        for option in arguments where !options.apply(option) {
+            print("unknown option \(option)")
+            exit(64)
+        }
+        serve(Mountpoint(path), isLate: isLate, options)
+    }
+
+    private nonisolated static func serve(
+        _ mountpoint: Mountpoint,
+        isLate: Bool,
+        _ options: MountOptions
+    ) {
+        do throws(MountError) {
+            let session = try MountSession(
+                volume: PlainTree(isLate: isLate),
+                at: mountpoint,
+                options: options,
+                ownDirectories: [],
+                spawn: { work in
+                    let task = Task { await work() }
+                    return { task.cancel() }
+                }
+            )
+            EndSignals.whenReceived { session.stop() }
+            session.serve { DaemonReadiness.ready() }
+        } catch {
+            DaemonReadiness.failed("\(error)")
+            print(error)
+            exit(1)
+        }
+    }
+}
