@@ -182,7 +182,13 @@ let targets: [Target] = [
     ),
     tests("CommandTests", ["SystemIO", "walrus"]),
     tests("SimulationTests", ["Simulation", "simulation-spike"]),
-    tests("MountTests", ["SystemIO", "walrusfs", "walrus"]),
+    .executableTarget(
+        name: "plain-mount",
+        dependencies: ["SystemIO", "Volume", "Mount"],
+        path: "Tests/PlainMount",
+        swiftSettings: strict
+    ),
+    tests("MountTests", ["SystemIO", "Volume", "Mount", "plain-mount", "walrusfs"]),
     tests("DevnetTests", ["walrus"]),
 ]
 

@@ -1,0 +1,116 @@
+internal import ArgumentParser
+internal import Foundation
+internal import Mount
+internal import SystemIO
+internal import Volume
+
+/// `walrusfs mount`.
+struct MountCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mount",
+        abstract: "Mount a volume on a directory.",
+        discussion: """
+            Returns when the volume is mounted; a process in the background serves it, and logs to
+            'mount.log' in the volume's state directory. With a mountpoint alone, the volume
+            'default' is mounted, and made first if there is none, on a network of its own.
+
+              walrusfs mount photos /mnt/photos
+              walrusfs mount ~/walrus
+              walrusfs mount -f -o ro,allow_other photos /mnt/photos
+
+            Options of -o: ro, allow_other, noatime, nodev/dev, nosuid/suid, noexec/exec and
+            writeback_cache.
+            """
+    )
+
+    /// How long the process in the background may take: a long log is replayed at start.
+    private static let patience = Duration.seconds(600)
+
+    @Flag(name: .short, help: "Stay in the foreground, until unmounted or told to end.")
+    var foreground = false
+
+    @Option(name: .short, help: "Mount options, separated by commas.")
+    var options: [String] = []
+
+    @Argument(help: "The volume, if not 'default', and the mountpoint.")
+    var arguments: [String]
+
+    func validate() throws {
+        guard (1...2).contains(arguments.count) else {
+            throw ValidationError("give a volume and a mountpoint, or a mountpoint alone")
+        }
+        _ = try mountOptions()
+    }
+
+    private var volume: String { arguments.count == 2 ? arguments[0] : Home.defaultVolume }
+
+    private func mountOptions() throws -> MountOptions {
+        var result = MountOptions()
+        for option in options.flatMap({ $0.split(separator: ",") }) {
+            guard result.apply(String(option)) else {
+                throw ValidationError("unknown mount option '\(option)'")
+            }
+        }
+        return result
+    }
+
+    func run() async throws {
+        let home = Home()
+        let state = try home.state(of: volume)
+        let mountpoint = Mountpoint(Home.absolute(arguments[arguments.count - 1]))
+        do {
+            if arguments.count == 1 { try await makeDefaultVolume(state, home) }
+            let own = try OpenVolume.directories(of: volume, state, LinuxFileSystem())
+            do throws(MountError) {
+                try mountpoint.prepare(ownDirectories: own)
+            } catch {
+                throw CommandFailure(error)
+            }
+            guard foreground else { return try startDaemon(state, mountpoint) }
+            try await MountHost(volume: volume, state: state, mountpoint: mountpoint)
+                .run(try mountOptions())
+        } catch let failure as CommandFailure {
+            if foreground { DaemonReadiness.failed(failure.encoded) }
+            throw failure
+        }
+    }
+
+    private func makeDefaultVolume(_ state: String, _ home: Home) async throws {
+        guard try !LinuxFileSystem().exists(state + "/format.json") else { return }
+        Terminal.printError("making the volume '\(volume)' on a network of its own …")
+        try await VolumeMaker(home: home).create(volume, network: home.defaultNetwork)
+    }
+
+    private func startDaemon(_ state: String, _ mountpoint: Mountpoint) throws(CommandFailure) {
+        let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().path
+        var command = ["mount", "-f"]
+        for option in options { command += ["-o", option] }
+        command += ["--", volume, mountpoint.path]
+        do throws(DaemonError) {
+            _ = try Daemon.start(
+                program,
+                command,
+                log: state + "/mount.log",
+                timeout: Self.patience
+            )
+        } catch {
+            switch error {
+            case .system(let error): throw CommandFailure(error)
+            case .refused(let text): throw CommandFailure(encoded: text)
+            case .died:
+                throw CommandFailure(
+                    .failure,
+                    "the process that was to mount '\(volume)' ended without a word",
+                    advice: "see \(state)/mount.log"
+                )
+            case .timedOut:
+                throw CommandFailure(
+                    .unavailable,
+                    "'\(volume)' is not mounted after \(Self.patience.components.seconds) seconds; "
+                        + "the process goes on",
+                    advice: "see \(state)/mount.log"
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+internal import ArgumentParser
+
+/// `walrusfs status`.
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Tell how a mounted volume is doing.",
+        discussion: """
+              walrusfs status ~/walrus
+              walrusfs status --json ~/walrus | jq .unpublishedBytes
+            """
+    )
+
+    @Flag(help: "Print everything as JSON.")
+    var json = false
+
+    @Argument(help: "The mountpoint, a path below it, or the volume's name.")
+    var target: String
+
+    func run() throws {
+        let report: StatusReport = try ControlClient(for: target, home: Home())
+            .ask(ControlRequest(command: .status, scope: nil))
+        if json {
+            print(String(decoding: ControlCoding.encode(report), as: UTF8.self), terminator: "")
+            return
+        }
+        print("volume       \(report.volume)")
+        print("mountpoint   \(report.mountpoint)\(report.readOnly ? " (read-only)" : "")")
+        print("process      \(report.pid)")
+        print("network      \(report.network)")
+        let used = report.bytesTotal - min(report.bytesFree, report.bytesTotal)
+        print("contents     \(Terminal.bytes(used)) in \(report.inodes) files")
+        print("checkpoint   \(report.sequence == 0 ? "none yet" : String(report.sequence))")
+        print("unpublished  \(Terminal.bytes(report.unpublishedBytes))")
+        if let step = report.step { print("working on   \(step)") }
+        if let error = report.lastError { print("last error   \(error)") }
+        if let reason = report.stopped { print("stopped      \(reason)") }
+    }
+}

@@ -1,0 +1,59 @@
+internal import ArgumentParser
+internal import Mount
+
+/// `walrusfs umount`.
+struct UmountCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "umount",
+        abstract: "Unmount a volume, with everything safe on this machine.",
+        discussion: """
+            Everything written is made durable on the local disk, and what the network does not
+            have yet is told; it goes on at the next mount. With --sync the network gets it first.
+            When the command returns, the serving process has ended and let go of all files.
+
+              walrusfs umount ~/walrus
+              walrusfs umount --sync ~/walrus
+            """
+    )
+
+    @Flag(help: "Wait until everything is certified and published on the network.")
+    var sync = false
+
+    @Flag(help: "Detach even if files are in use; those who use them get errors.")
+    var lazy = false
+
+    @Argument(help: "The mountpoint.")
+    var mountpoint: String
+
+    func run() throws {
+        let mountpoint = Mountpoint(mountpoint)
+        let entry = MountTable.entry(at: mountpoint.path)
+        guard let entry, entry.isOurs else {
+            throw CommandFailure(MountError.notMounted(mountpoint.path))
+        }
+        var watch: ControlConnection?
+        var report: SyncReport?
+        if Mountpoint.attribute("walrusfs.socket", of: mountpoint.path) != nil {
+            let client = try ControlClient(for: mountpoint.path, home: Home())
+            watch = client.watch()
+            var line = ProgressLine()
+            defer { line.finish() }
+            report = try client.ask(
+                ControlRequest(command: .prepareUnmount, scope: sync ? .network : .local)
+            ) { line.show($0) }
+        }
+        do throws(MountError) {
+            try mountpoint.unmount(lazily: lazy || report == nil)
+        } catch {
+            throw CommandFailure(error)
+        }
+        // The connection ends when the process does; whatever it says is not for us.
+        if let watch { _ = try? watch.receive() }
+        if let report, report.unpublishedBytes > 0 {
+            print(
+                "\(Terminal.bytes(report.unpublishedBytes)) are only on this machine yet; the next "
+                    + "mount sends them to the network."
+            )
+        }
+    }
+}

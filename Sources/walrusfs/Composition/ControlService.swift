@@ -1,0 +1,74 @@
+internal import Foundation
+internal import Glibc
+internal import Mount
+internal import SystemIO
+
+/// Answers what is asked over the control socket of one mount.
+struct ControlService: Sendable {
+    let open: OpenVolume
+    let mountpoint: String
+    let isReadOnly: Bool
+    /// Frames are sent from here: a client that does not read must not hold a thread of Swift's.
+    private let pool = BlockingPool(threads: 2, name: "control-send")
+
+    init(open: OpenVolume, mountpoint: String, isReadOnly: Bool) {
+        self.open = open
+        self.mountpoint = mountpoint
+        self.isReadOnly = isReadOnly
+    }
+
+    /// Has one conversation; blocks its own thread until both sides are done.
+    func converse(_ connection: ControlConnection) {
+        // A client that sends no frame gets no answer.
+        guard let frame = try? connection.receive() else { return }
+        let isDone = Monitor(false)
+        let task = Task {
+            await answer(frame, connection)
+            connection.shutDown()
+            isDone.withLock { $0 = true }
+            isDone.wakeAll()
+        }
+        // Until the client is gone, or has its answer.
+        connection.waitForEnd()
+        task.cancel()
+        isDone.waitUntil { $0 ? () : nil }
+    }
+
+    private func answer(_ frame: [UInt8], _ connection: ControlConnection) async {
+        guard let request = ControlCoding.decode(frame, as: ControlRequest.self),
+            request.version == ControlRequest.version
+        else {
+            let message = "the mount speaks version \(ControlRequest.version), and not this"
+            return await send(
+                ControlAnswer<SyncReport>(
+                    error: ControlError(code: CommandStatus.usage.rawValue, message: message)
+                ),
+                connection
+            )
+        }
+        do throws(CommandFailure) {
+            switch request.command {
+            case .status:
+                let report = await open.status(mountpoint: mountpoint, isReadOnly: isReadOnly)
+                await send(ControlAnswer(result: report), connection)
+            case .sync, .prepareUnmount:
+                let scope = request.scope ?? (open.hasNetwork ? .network : .local)
+                let report = try await open.sync(scope) { progress in
+                    await send(ControlAnswer<SyncReport>(progress: progress), connection)
+                }
+                await send(ControlAnswer(result: report), connection)
+            }
+        } catch {
+            let answer = ControlError(code: error.status.rawValue, message: error.description)
+            await send(ControlAnswer<SyncReport>(error: answer), connection)
+        }
+    }
+
+    private func send(_ answer: some Encodable, _ connection: ControlConnection) async {
+        let frame = ControlCoding.encode(answer)
+        await pool.run {
+            // A client that is gone does not want to know.
+            try? connection.send(frame)
+        }
+    }
+}

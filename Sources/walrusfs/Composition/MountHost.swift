@@ -1,0 +1,73 @@
+internal import Foundation
+internal import Glibc
+internal import Mount
+internal import SystemIO
+internal import Volume
+
+/// The process that serves one mount, from opening the volume to letting go of it.
+struct MountHost {
+    let volume: String
+    let state: String
+    let mountpoint: Mountpoint
+
+    /// Serves until the volume is unmounted or a signal says so.
+    func run(_ options: MountOptions) async throws(CommandFailure) {
+        let open = try await OpenVolume.open(
+            volume,
+            state: state,
+            readOnly: options.isReadOnly
+        )
+        do throws(CommandFailure) {
+            try await serve(open, options)
+        } catch {
+            await open.close()
+            throw error
+        }
+        await open.close()
+    }
+
+    private func serve(
+        _ open: OpenVolume,
+        _ options: MountOptions
+    ) async throws(CommandFailure) {
+        let socket = state + "/control"
+        var options = options
+        options.source = volume
+        options.attributes = ["walrusfs.socket": socket, "walrusfs.volume": volume]
+        let server: ControlServer
+        do throws(ControlSocketError) {
+            server = try ControlServer(path: socket)
+        } catch {
+            throw CommandFailure(error, volume: volume)
+        }
+        defer { server.stop() }
+        let session: MountSession
+        do throws(MountError) {
+            session = try MountSession(
+                volume: open.volume,
+                at: mountpoint,
+                options: options,
+                ownDirectories: open.directories,
+                spawn: { work in
+                    let task = Task { await work() }
+                    return { task.cancel() }
+                }
+            )
+        } catch {
+            throw CommandFailure(error)
+        }
+        let service = ControlService(
+            open: open,
+            mountpoint: mountpoint.path,
+            isReadOnly: options.isReadOnly
+        )
+        server.start { service.converse($0) }
+        EndSignals.whenReceived { session.stop() }
+        await withCheckedContinuation { continuation in
+            _ = SystemThread(name: "mount") {
+                session.serve { DaemonReadiness.ready() }
+                continuation.resume()
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+internal import BlobClient
+internal import BlobModel
+internal import LocalNetwork
+internal import Logging
+internal import SystemIO
+internal import Volume
+
+/// A network that this process uses, and, if it is an embedded one, may host.
+final class NetworkSession: Sendable {
+    let access: NetworkAccess
+    private let serving: Task<Void, Never>
+
+    private init(_ access: NetworkAccess) {
+        self.access = access
+        serving = Task { await access.run() }
+    }
+
+    /// Connects.
+    ///
+    /// What nodes do wrong is logged to the error output: for a daemon that is its log; a command
+    /// says by itself what concerns its user, so it is `isQuiet`.
+    static func open(
+        _ url: NetworkURL,
+        isQuiet: Bool
+    ) async throws(CommandFailure) -> NetworkSession {
+        var logger = Logger(label: "walrusfs") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = isQuiet ? .critical : .warning
+        let log = logger
+        let client = ClientEnvironment(
+            time: LinuxTimeSource(),
+            entropy: LinuxEntropy(),
+            compute: BlockingPool(threads: 2, name: "compute"),
+            spawn: { work in _ = Task { await work() } },
+            notice: { log.warning("\($0)") }
+        )
+        do throws(NetworkAccessError) {
+            let environment = EmbeddedEnvironment(logger: log)
+            return NetworkSession(
+                try await NetworkAccess.open(url, environment, client: client)
+            )
+        } catch {
+            throw CommandFailure(error)
+        }
+    }
+
+    /// Leaves the network; another process takes over what this one hosted.
+    func close() async {
+        serving.cancel()
+        await serving.value
+        await access.close()
+    }
+
+    /// Sends transactions of `account`; what is under way survives a crash in `journal`.
+    func sender(account: SigningKey, journal: any TransactionJournal) -> TransactionSender {
+        TransactionSender(
+            ledger: access.ledger,
+            account: account,
+            journal: journal,
+            time: LinuxTimeSource(),
+            entropy: LinuxEntropy()
+        )
+    }
+}
+
+extension CommandFailure {
+    init(_ error: NetworkAccessError) {
+        let status: CommandStatus =
+            switch error {
+            case .url, .fingerprintNeeded: .usage
+            case .embedded(.missing): .notFound
+            case .embedded(.exists): .exists
+            case .embedded(.foreign), .embedded(.damaged): .damaged
+            case .embedded(.disk): .inputOutput
+            case .embedded, .ledger: .unavailable
+            }
+        self.init(status, "\(error)")
+    }
+
+    init(_ error: CheckpointError, volume: String) {
+        switch error {
+        case .volume(let error):
+            self.init(error, volume: volume)
+        case .blobs(let error):
+            self.init(
+                error.isTransient ? .unavailable : .failure,
+                "the network does not take or give the blobs of '\(volume)': \(error)",
+                advice: error.isTransient
+                    ? "nothing is lost; it goes on when the nodes answer" : nil
+            )
+        case .heads(let error):
+            self.init(
+                error.isTransient ? .unavailable : .failure,
+                "the ledger does not answer for '\(volume)' as it should: \(error)",
+                advice: error.isTransient
+                    ? "nothing is lost; it goes on when the ledger answers" : nil
+            )
+        case .format(let error):
+            self.init(.damaged, "a checkpoint of '\(volume)' can not be read: \(error)")
+        case .system(let error):
+            self.init(error)
+        case .damagedState(let what):
+            self.init(.damaged, "the state of '\(volume)' is damaged: \(what)")
+        case .leaseLost:
+            self.init(
+                .busy,
+                "another mount may write '\(volume)' now; this one is read-only and keeps what "
+                    + "it has not published"
+            )
+        case .stranded:
+            self.init(
+                .damaged,
+                "the network has a newer checkpoint of '\(volume)' that this state does not "
+                    + "continue; what it has not published is kept",
+                advice: "attach the volume under another name, and copy over what is missing"
+            )
+        case .neverPublished:
+            self.init(
+                .notFound,
+                "'\(volume)' has nothing on the network yet",
+                advice: "run 'walrusfs sync' where it is mounted"
+            )
+        case .cancelled:
+            self.init(.failure, "cancelled")
+        }
+    }
+
+    init(_ error: BlobStoreError, volume: String) {
+        self.init(
+            error.isTransient ? .unavailable : .failure,
+            "the network refused for '\(volume)': \(error)"
+        )
+    }
+}

@@ -1,0 +1,197 @@
+internal import BlobModel
+internal import Foundation
+internal import Glibc
+internal import Mount
+internal import Synchronization
+internal import SystemIO
+internal import Volume
+
+// What one mount stands on, from the bottom up: the state directory, held by a lock; the volume in
+// it; a thread that syncs and commits; the network, if the volume has one, and the checkpointer
+// that carries the volume there. It is let go of from the top down.
+
+/// A volume that this process has opened.
+final class OpenVolume: Sendable {
+    /// A process that was killed holds its lock until the kernel has taken it apart.
+    private static let lockPatience = Duration.seconds(10)
+
+    let name: String
+    let settings: VolumeSettings
+    let volume: Volume
+    /// What a mountpoint may not cover.
+    let directories: [String]
+    private let state: StateDirectory
+    private let background: VolumeBackground
+    private let network: VolumeNetwork?
+
+    var hasNetwork: Bool { network != nil }
+
+    private init(
+        name: String,
+        settings: VolumeSettings,
+        volume: Volume,
+        directories: [String],
+        state: StateDirectory,
+        network: VolumeNetwork?
+    ) {
+        self.name = name
+        self.settings = settings
+        self.volume = volume
+        self.directories = directories
+        self.state = state
+        self.network = network
+        background = VolumeBackground(volume)
+    }
+
+    /// The directories of a volume and of an embedded network, without opening anything.
+    ///
+    /// - Throws: When there is no such volume, or its state is damaged or newer.
+    static func directories(
+        of name: String,
+        _ state: String,
+        _ files: any FileSystem
+    ) throws(CommandFailure) -> [String] {
+        do throws(StateError) {
+            _ = try StateDirectory.read(state, files)
+        } catch {
+            throw CommandFailure(error, volume: name)
+        }
+        let settings = try VolumeSettings.read(state, volume: name, files: files)
+        guard let text = settings.network,
+            case .embedded(let directory, _)? = try? NetworkURL(text: text)
+        else { return [state] }
+        return [state, directory]
+    }
+
+    /// Opens a volume and everything that it stands on.
+    static func open(
+        _ name: String,
+        state path: String,
+        readOnly: Bool
+    ) async throws(CommandFailure) -> OpenVolume {
+        let files = LinuxFileSystem()
+        let directories = try directories(of: name, path, files)
+        let settings = try VolumeSettings.read(path, volume: name, files: files)
+        let secrets = try VolumeSecrets.read(path, volume: name, files: files)
+        let state = try await hold(path, volume: name, files)
+        var configuration = VolumeConfiguration()
+        configuration.readOnly = readOnly
+        // Until the checkpointer has the lease, nothing is written.
+        if settings.network != nil { configuration.token = nil }
+        let volume: Volume
+        do throws(StateError) {
+            volume = try Volume.open(
+                state,
+                configuration,
+                disk: files,
+                entropy: LinuxEntropy(),
+                time: LinuxTimeSource()
+            )
+        } catch {
+            throw CommandFailure(error, volume: name)
+        }
+        let network = try await VolumeNetwork.connect(
+            volume,
+            id: state.description.volume,
+            name: name,
+            state: path,
+            settings,
+            secrets,
+            readOnly: readOnly
+        )
+        return OpenVolume(
+            name: name,
+            settings: settings,
+            volume: volume,
+            directories: directories,
+            state: state,
+            network: network
+        )
+    }
+
+    private static func hold(
+        _ path: String,
+        volume: String,
+        _ files: any FileSystem
+    ) async throws(CommandFailure) -> StateDirectory {
+        let clock = LinuxTimeSource()
+        let deadline = clock.uptime + lockPatience
+        while true {
+            do throws(StateError) {
+                return try StateDirectory.open(path, disk: files)
+            } catch .locked(let path) {
+                if clock.uptime > deadline || Task.isCancelled {
+                    throw CommandFailure(StateError.locked(path), volume: volume)
+                }
+                // Only cancellation ends a sleep early, and the loop sees that.
+                try? await clock.sleep(for: .milliseconds(50))
+            } catch {
+                throw CommandFailure(error, volume: volume)
+            }
+        }
+    }
+
+    /// Makes everything written so far safe.
+    func sync(
+        _ scope: SyncScope,
+        _ progress: @escaping @Sendable (Progress) async -> Void
+    ) async throws(CommandFailure) -> SyncReport {
+        try await syncLocally()
+        guard scope == .network else {
+            return SyncReport(
+                sequence: await network?.status().sequence ?? 0,
+                unpublishedBytes: hasNetwork ? volume.unpublished().bytes : 0
+            )
+        }
+        guard let network else {
+            throw CommandFailure(
+                .unavailable,
+                "the volume '\(name)' has no network",
+                advice: "it stays on this machine; 'walrusfs sync --local' is all there is"
+            )
+        }
+        let sequence = try await network.sync(progress)
+        return SyncReport(sequence: sequence, unpublishedBytes: volume.unpublished().bytes)
+    }
+
+    private func syncLocally() async throws(CommandFailure) {
+        let volume = volume
+        do throws(VolumeError) {
+            try await background.pool.run { () throws(VolumeError) in try volume.synchronize() }
+        } catch {
+            throw CommandFailure(error, volume: name)
+        }
+    }
+
+    func status(mountpoint: String, isReadOnly: Bool) async -> StatusReport {
+        let network = await network?.status()
+        // Statistics of a failed volume are zero; the failure is told below.
+        let statistics = try? volume.statistics()
+        let unpublished = hasNetwork ? volume.unpublished() : (bytes: 0, age: 0)
+        return StatusReport(
+            volume: name,
+            mountpoint: mountpoint,
+            pid: getpid(),
+            state: "mounted",
+            network: settings.network ?? "none",
+            readOnly: isReadOnly,
+            bytesTotal: statistics?.bytesTotal ?? 0,
+            bytesFree: statistics?.bytesFree ?? 0,
+            inodes: statistics?.inodesUsed ?? 0,
+            sequence: network?.sequence ?? 0,
+            manifest: network?.manifest,
+            unpublishedBytes: unpublished.bytes,
+            unpublishedAge: unpublished.age,
+            step: network?.step,
+            lastError: network?.lastError ?? background.failure,
+            stopped: network?.stopped
+        )
+    }
+
+    /// Makes everything durable locally and lets go, from the top down.
+    func close() async {
+        await network?.close()
+        await background.stop()
+        state.unlock()
+    }
+}

@@ -1,0 +1,121 @@
+internal import BlobClient
+internal import BlobModel
+internal import Codec
+internal import Ledger
+internal import LocalNetwork
+internal import SystemIO
+internal import Volume
+internal import VolumeFormat
+
+extension VolumeMaker {
+    /// Registers a volume on a network, which is made if it is an embedded one that is missing.
+    ///
+    /// - Returns: The volume's number on the ledger, and the network's.
+    func register(
+        _ name: String,
+        _ secrets: VolumeSecrets,
+        on url: NetworkURL
+    ) async throws(CommandFailure) -> (volume: VolumeID, network: NetworkID) {
+        try makeEmbedded(url)
+        let session = try await NetworkSession.open(url, isQuiet: true)
+        do throws(BlobStoreError) {
+            let keys = VolumeKeys(rootSecret: secrets.root)
+            // A volume whose registration is interrupted is never used: its secret is gone.
+            let sender = session.sender(
+                account: keys.payingAccount,
+                journal: MemoryTransactionJournal()
+            )
+            let volume = try await VolumeRegistrar(sender: sender).create(
+                nameHash: keys.nameHash(name),
+                capacity: VolumeRegistrar.freeCapacity
+            )
+            let network = session.access.genesis.networkID
+            await session.close()
+            return (volume.id, network)
+        } catch {
+            await session.close()
+            throw CommandFailure(error, volume: name)
+        }
+    }
+
+    private func makeEmbedded(_ url: NetworkURL) throws(CommandFailure) {
+        guard case .embedded(let directory, let nodes) = url else { return }
+        let files = LinuxFileSystem()
+        do throws(SystemError) {
+            if try files.exists(directory + "/format.json") { return }
+        } catch {
+            throw CommandFailure(error)
+        }
+        do throws(EmbeddedNetworkError) {
+            try EmbeddedDirectory.create(
+                directory,
+                nodes: nodes ?? Home.defaultNodes,
+                files: files,
+                time: LinuxTimeSource(),
+                entropy: LinuxEntropy()
+            )
+        } catch {
+            throw CommandFailure(NetworkAccessError.embedded(error))
+        }
+    }
+
+    /// Brings a volume to this machine.
+    ///
+    /// State after a throw: as before.
+    func attach(
+        _ name: String,
+        key: RecoveryKey,
+        network: NetworkURL?
+    ) async throws(CommandFailure) {
+        let path = try home.state(of: name)
+        let url = if let network { network } else { try hint(of: key) }
+        let secrets = VolumeSecrets.make(root: key.rootSecret, entropy: LinuxEntropy())
+        let session = try await NetworkSession.open(url, isQuiet: true)
+        do throws(CommandFailure) {
+            let found = session.access.genesis.networkID
+            guard found == key.network else {
+                throw CommandFailure(
+                    .notPermitted,
+                    "the key is for the network \(key.network), and \(url) is \(found)",
+                    advice: "give the right one with --network"
+                )
+            }
+            let settings = VolumeSettings(
+                network: url.description,
+                networkID: Hex.encode(found.bytes)
+            )
+            try await make(name, path, volume: Hex.encode(key.volume.bytes), secrets, settings) {
+                (volume) async throws(CommandFailure) in
+                let environment = try await CheckpointEnvironment.make(
+                    volume,
+                    id: key.volume,
+                    name: name,
+                    state: path,
+                    secrets,
+                    session
+                )
+                do throws(CheckpointError) {
+                    _ = try await Attachment(environment).run()
+                } catch {
+                    throw CommandFailure(error, volume: name)
+                }
+            }
+        } catch {
+            await session.close()
+            throw error
+        }
+        await session.close()
+    }
+
+    private func hint(of key: RecoveryKey) throws(CommandFailure) -> NetworkURL {
+        for hint in key.networkHints {
+            // A hint that is no URL helps nobody.
+            if let url = try? NetworkURL(text: hint) { return url }
+        }
+        throw CommandFailure(
+            .usage,
+            "the key does not say where its network is",
+            advice: "give it with --network"
+        )
+    }
+}

@@ -1,0 +1,91 @@
+internal import Foundation
+internal import Mount
+
+// What is said over the control socket: `Docs/Formats/control-socket.md`.
+
+/// How far a request has come.
+struct Progress: Codable, Equatable, Sendable {
+    var step: String
+    var done: UInt64
+    /// Zero when it is not known.
+    var total: UInt64
+}
+
+enum SyncScope: String, Codable, Sendable {
+    case local
+    case network
+}
+
+struct ControlRequest: Codable, Sendable {
+    static let version = 1
+
+    enum Command: String, Codable, Sendable {
+        case status
+        case sync
+        case prepareUnmount = "prepare-unmount"
+    }
+
+    var version = Self.version
+    var command: Command
+    var scope: SyncScope?
+}
+
+struct SyncReport: Codable, Sendable {
+    /// The newest published checkpoint; 0 when there is none.
+    var sequence: UInt64
+    /// Bytes that only this machine has.
+    var unpublishedBytes: UInt64
+}
+
+/// What a mount says of itself; the keys are those of `status --json`.
+struct StatusReport: Codable, Sendable {
+    var volume: String
+    var mountpoint: String
+    var pid: Int32
+    var state: String
+    var network: String
+    var readOnly: Bool
+    var bytesTotal: UInt64
+    var bytesFree: UInt64
+    var inodes: UInt64
+    /// The newest published checkpoint; 0 when there is none.
+    var sequence: UInt64
+    var manifest: String?
+    var unpublishedBytes: UInt64
+    /// Milliseconds that the oldest unpublished change waits.
+    var unpublishedAge: UInt64
+    /// The step of the checkpoint under way.
+    var step: String?
+    var lastError: String?
+    /// Why nothing will be published any more.
+    var stopped: String?
+}
+
+struct ControlError: Codable, Sendable {
+    var code: Int32
+    var message: String
+}
+
+/// One frame of an answer: exactly one of the three.
+struct ControlAnswer<Result: Codable & Sendable>: Codable, Sendable {
+    var progress: Progress?
+    var result: Result?
+    var error: ControlError?
+}
+
+enum ControlCoding {
+    static func encode(_ value: some Encodable) -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        do {
+            return [UInt8](try encoder.encode(value)) + [0x0A]
+        } catch {
+            preconditionFailure("plain structures can be written as JSON: \(error)")
+        }
+    }
+
+    static func decode<Value: Decodable>(_ bytes: [UInt8], as type: Value.Type) -> Value? {
+        // What can not be read is answered in one way, whatever is wrong with it.
+        try? JSONDecoder().decode(type, from: Data(bytes))
+    }
+}

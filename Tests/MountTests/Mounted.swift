@@ -1,0 +1,94 @@
+internal import Foundation
+internal import TestSupport
+internal import Testing
+
+/// What is mounted for a test.
+enum MountKind: String, CaseIterable, CustomTestStringConvertible {
+    /// Dictionaries behind the kernel adapter: what fails here is the adapter's fault.
+    case plain
+    /// The same, answering reads, writes and syncs later.
+    case late
+    /// A volume, through the command.
+    case volume
+
+    var testDescription: String { rawValue }
+}
+
+/// A mount of its own for one test.
+struct Mounted {
+    let scratch: Scratch
+    let mountpoint: String
+    let environment: [String: String]
+
+    /// Real mounts need the kernel's door; without it the suite is skipped, and says so.
+    static var isPossible: Bool { FileManager.default.isWritableFile(atPath: "/dev/fuse") }
+
+    /// Runs `body` with a mount, and ends it in good order.
+    static func with(
+        _ kind: MountKind,
+        options: [String] = ["allow_other", "suid", "dev"],
+        _ body: (Mounted) throws -> Void
+    ) throws {
+        try Scratch.with { scratch in
+            let mounted = Mounted(
+                scratch: scratch,
+                mountpoint: try scratch.folder("mnt"),
+                environment: ["WALRUSFS_HOME": try scratch.folder("home")]
+            )
+            try mounted.start(kind, options)
+            try body(mounted)
+            try Tool.succeed("umount", [mounted.mountpoint])
+        }
+    }
+
+    private func start(_ kind: MountKind, _ options: [String]) throws {
+        if kind == .volume {
+            let list = options.joined(separator: ",")
+            try Tool.succeed(
+                "walrusfs",
+                ["create", "--network", "none", "test"],
+                environment: environment
+            )
+            try Tool.succeed(
+                "walrusfs",
+                ["mount", "-o", list, "test", mountpoint],
+                environment: environment
+            )
+        } else {
+            _ = try startPlain((kind == .late ? ["late"] : []) + options)
+        }
+    }
+
+    /// Mounts a plain tree and returns the process that serves it.
+    func startPlain(_ arguments: [String]) throws -> Process {
+        let process = Process()
+        process.executableURL = URL(filePath: Tool.products + "/plain-mount")
+        process.arguments = [mountpoint] + arguments
+        process.standardInput = FileHandle.nullDevice
+        let log = scratch.path + "/log"
+        guard FileManager.default.createFile(atPath: log, contents: nil),
+            let output = FileHandle(forWritingAtPath: log)
+        else { throw ToolFailure("can not write \(log)") }
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        scratch.owns(process: process.processIdentifier)
+        for _ in 0..<1000 {
+            if isAlive { return process }
+            guard process.isRunning else { break }
+            usleep(10_000)
+        }
+        throw ToolFailure(try String(contentsOfFile: log, encoding: .utf8))
+    }
+
+    /// Whether a mount is there and answers.
+    private var isAlive: Bool {
+        var status = stat()
+        return unsafe scratch.mounts.contains(mountpoint) && lstat(mountpoint, &status) == 0
+    }
+
+    @discardableResult
+    func script(_ text: String) throws -> String {
+        try Tool.script(text, in: mountpoint, environment: environment)
+    }
+}

@@ -1,0 +1,100 @@
+internal import Foundation
+internal import TestSupport
+internal import Testing
+
+/// How mounts begin and end.
+@Suite(.enabled(if: Mounted.isPossible, "needs /dev/fuse: nothing is mounted here"), .serialized)
+struct SessionTests {
+    private func withMountpoint(_ body: (Mounted) throws -> Void) throws {
+        try Scratch.with { scratch in
+            try body(
+                Mounted(
+                    scratch: scratch,
+                    mountpoint: try scratch.folder("mnt"),
+                    environment: [:]
+                )
+            )
+        }
+    }
+
+    @Test func whatAKilledMountLeftIsCleanedUp() throws {
+        try withMountpoint { mounted in
+            for round in 0..<3 {
+                let process = try mounted.startPlain([])
+                try mounted.script("[ ! -e file ]; echo \(round) > file")
+                kill(process.processIdentifier, SIGKILL)
+                process.waitUntilExit()
+                #expect(mounted.scratch.mounts == [mounted.mountpoint])
+                #expect(try Tool.run("ls", [mounted.mountpoint]).status != 0)
+            }
+            _ = try mounted.startPlain([])
+            try Tool.succeed("umount", [mounted.mountpoint])
+        }
+    }
+
+    @Test func aBusyMountpointIsRefused() throws {
+        try withMountpoint { mounted in
+            _ = try mounted.startPlain([])
+            let second = try Tool.run("plain-mount", [mounted.mountpoint])
+            #expect(second.status == 1, "\(second)")
+            #expect(second.output.contains("already a mountpoint"), "\(second)")
+            try mounted.script("echo works > file; cat file")
+            try Tool.succeed("umount", [mounted.mountpoint])
+        }
+    }
+
+    @Test(arguments: [SIGTERM, SIGINT])
+    func aSignalUnmounts(_ signal: Int32) throws {
+        try withMountpoint { mounted in
+            let process = try mounted.startPlain([])
+            try mounted.script("echo something > file")
+            kill(process.processIdentifier, signal)
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 0)
+            #expect(process.terminationReason == .exit)
+            #expect(mounted.scratch.mounts.isEmpty)
+        }
+    }
+
+    @Test func aSignalEndsAMountThatIsInUse() throws {
+        try withMountpoint { mounted in
+            let process = try mounted.startPlain([])
+            try mounted.script("echo something > file")
+            let open = try #require(FileHandle(forReadingAtPath: mounted.mountpoint + "/file"))
+            kill(process.processIdentifier, SIGTERM)
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 0)
+            #expect(mounted.scratch.mounts.isEmpty)
+            try open.close()
+        }
+    }
+
+    @Test func readOnlyMountsRefuseWrites() throws {
+        try withMountpoint { mounted in
+            _ = try mounted.startPlain(["ro"])
+            let result = try Tool.run("touch", [mounted.mountpoint + "/file"])
+            #expect(result.status != 0)
+            #expect(result.errors.contains("Read-only"), "\(result)")
+            try Tool.succeed("umount", [mounted.mountpoint])
+        }
+    }
+
+    /// Counting is checked by the plain tree itself, which traps when forgotten more than told.
+    @Test func lookupCountsBalance() throws {
+        try withMountpoint { mounted in
+            let process = try mounted.startPlain([])
+            try mounted.script(
+                """
+                mkdir d; for i in $(seq 1 500); do echo $i > d/file-with-a-longer-name-$i; done
+                ls -l d > /dev/null; find d > /dev/null; rm -rf d
+                sync; echo 2 > /proc/sys/vm/drop_caches 2> /dev/null || true
+                """
+            )
+            #expect(process.isRunning)
+            // The root alone: everything else was forgotten, and so is gone.
+            let used = try mounted.script("df --output=iused . | tail -1")
+            #expect(used.trimmingCharacters(in: .whitespacesAndNewlines) == "1")
+            try Tool.succeed("umount", [mounted.mountpoint])
+        }
+    }
+}
