@@ -17,10 +17,6 @@ package struct MountOptions: Sendable, Equatable {
     /// libfuse's default, no, is ours.
     package var allowsSetID = false
     package var allowsExecution = true
-    /// The kernel gathers small writes.
-    ///
-    /// See `Docs/Decisions/0080-write-through.md`.
-    package var usesWritebackCache = false
     /// Threads that take requests from the kernel.
     package var threads = 8
     /// The kernel's read-ahead in KiB, set when permitted (root); zero leaves it.
@@ -50,7 +46,6 @@ package struct MountOptions: Sendable, Equatable {
         case "nosuid": allowsSetID = false
         case "exec": allowsExecution = true
         case "noexec": allowsExecution = false
-        case "writeback_cache": usesWritebackCache = true
         // Always so, but written in many an fstab.
         case "default_permissions", "defaults": break
         default: return false

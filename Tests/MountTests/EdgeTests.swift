@@ -66,11 +66,10 @@ struct EdgeTests {
 
     @Test func optionsAreTaken() {
         var options = MountOptions()
-        let taken = ["ro", "allow_other", "noatime", "writeback_cache", "nonsense"]
+        let taken = ["ro", "allow_other", "noatime", "nonsense"]
             .filter { options.apply($0) }
-        #expect(taken == ["ro", "allow_other", "noatime", "writeback_cache"])
+        #expect(taken == ["ro", "allow_other", "noatime"])
         #expect(options.isReadOnly && options.allowsOthers && options.omitsAccessTimes)
-        #expect(options.usesWritebackCache)
         let isTaken = options.apply("rw")
         #expect(isTaken && !options.isReadOnly)
     }

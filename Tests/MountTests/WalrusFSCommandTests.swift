@@ -26,6 +26,8 @@ struct WalrusFSCommandTests {
         (["nonsense"], 64, "nonsense"),
         (["mount"], 64, "arguments"),
         (["mount", "-o", "nonsense", "a", "/"], 64, "nonsense"),
+        (["mount", "-o", "fsync=never", "a", "/"], 64, "fsync=never"),
+        (["mount", "-o", "fsync=network", "test", "MNT"], 64, "no network"),
         (["mount", "nobody", "MNT"], 66, "nobody"),
         (["mount", "test", "MNT/missing"], 66, "missing"),
         (["mount", "test", "HOME/volumes/test"], 64, "volumes/test"),

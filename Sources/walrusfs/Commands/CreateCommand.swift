@@ -27,7 +27,13 @@ struct CreateCommand: AsyncParsableCommand {
     func run() async throws {
         let home = Home()
         let url = try NetworkChoice.parse(network) ?? home.defaultNetwork
-        try await VolumeMaker(home: home).create(volume, network: network == "none" ? nil : url)
+        let chosen = network == "none" ? nil : url
+        try await VolumeMaker(home: home).create(volume, network: chosen)
+        print("Made the volume '\(volume)' on \(chosen.map { "\($0)" } ?? "this machine alone").")
+        print("Mount it:       walrusfs mount \(volume) DIRECTORY")
+        if chosen != nil {
+            print("Keep its key:   walrusfs key export \(volume) > \(volume).key")
+        }
     }
 }
 
@@ -58,6 +64,7 @@ struct AttachCommand: AsyncParsableCommand {
         let key = try VolumeMaker.readKey(keyFile)
         try await VolumeMaker(home: Home())
             .attach(volume, key: key, network: try NetworkChoice.parse(network))
+        print("Attached the volume '\(volume)'. Mount it:  walrusfs mount \(volume) DIRECTORY")
     }
 }
 

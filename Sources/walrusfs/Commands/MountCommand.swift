@@ -18,8 +18,10 @@ struct MountCommand: AsyncParsableCommand {
               walrusfs mount ~/walrus
               walrusfs mount -f -o ro,allow_other photos /mnt/photos
 
-            Options of -o: ro, allow_other, noatime, nodev/dev, nosuid/suid, noexec/exec and
-            writeback_cache.
+            Options of -o: ro, allow_other, noatime, nodev/dev, nosuid/suid, noexec/exec;
+            fsync=local (the default: stable on this disk) or fsync=network (certified and
+            published); commit=SECONDS, after which unsynced work is synced (1); and
+            patience=SECONDS, for which a write waits for room in a full log (300).
             """
     )
 
@@ -39,19 +41,20 @@ struct MountCommand: AsyncParsableCommand {
         guard (1...2).contains(arguments.count) else {
             throw ValidationError("give a volume and a mountpoint, or a mountpoint alone")
         }
-        _ = try mountOptions()
+        _ = try parsedOptions()
     }
 
     private var volume: String { arguments.count == 2 ? arguments[0] : Home.defaultVolume }
 
-    private func mountOptions() throws -> MountOptions {
-        var result = MountOptions()
-        for option in options.flatMap({ $0.split(separator: ",") }) {
-            guard result.apply(String(option)) else {
+    private func parsedOptions() throws -> (mount: MountOptions, volume: VolumeOptions) {
+        var mount = MountOptions()
+        var volume = VolumeOptions()
+        for option in options.flatMap({ $0.split(separator: ",") }).map(String.init) {
+            guard mount.apply(option) || volume.apply(option) else {
                 throw ValidationError("unknown mount option '\(option)'")
             }
         }
-        return result
+        return (mount, volume)
     }
 
     func run() async throws {
@@ -67,8 +70,9 @@ struct MountCommand: AsyncParsableCommand {
                 throw CommandFailure(error)
             }
             guard foreground else { return try startDaemon(state, mountpoint) }
+            let options = try parsedOptions()
             try await MountHost(volume: volume, state: state, mountpoint: mountpoint)
-                .run(try mountOptions())
+                .run(options.mount, options.volume)
         } catch let failure as CommandFailure {
             if foreground { DaemonReadiness.failed(failure.encoded) }
             throw failure

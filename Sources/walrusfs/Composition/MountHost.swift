@@ -11,11 +11,15 @@ struct MountHost {
     let mountpoint: Mountpoint
 
     /// Serves until the volume is unmounted or a signal says so.
-    func run(_ options: MountOptions) async throws(CommandFailure) {
+    func run(
+        _ options: MountOptions,
+        _ volumeOptions: VolumeOptions
+    ) async throws(CommandFailure) {
         let open = try await OpenVolume.open(
             volume,
             state: state,
-            readOnly: options.isReadOnly
+            readOnly: options.isReadOnly,
+            volumeOptions
         )
         do throws(CommandFailure) {
             try await serve(open, options)

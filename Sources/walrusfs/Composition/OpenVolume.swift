@@ -67,7 +67,8 @@ final class OpenVolume: Sendable {
     static func open(
         _ name: String,
         state path: String,
-        readOnly: Bool
+        readOnly: Bool,
+        _ options: VolumeOptions
     ) async throws(CommandFailure) -> OpenVolume {
         let files = LinuxFileSystem()
         let directories = try directories(of: name, path, files)
@@ -76,6 +77,8 @@ final class OpenVolume: Sendable {
         let state = try await hold(path, volume: name, files)
         var configuration = VolumeConfiguration()
         configuration.readOnly = readOnly
+        configuration.syncAge = options.commit
+        configuration.patience = options.patience
         // Until the checkpointer has the lease, nothing is written.
         if settings.network != nil { configuration.token = nil }
         let volume: Volume
@@ -97,7 +100,8 @@ final class OpenVolume: Sendable {
             state: path,
             settings,
             secrets,
-            readOnly: readOnly
+            readOnly: readOnly,
+            options
         )
         return OpenVolume(
             name: name,

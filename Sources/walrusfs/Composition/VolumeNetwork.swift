@@ -108,9 +108,13 @@ final class VolumeNetwork: Sendable {
         state: String,
         _ settings: VolumeSettings,
         _ secrets: VolumeSecrets,
-        readOnly: Bool
+        readOnly: Bool,
+        _ options: VolumeOptions
     ) async throws(CommandFailure) -> VolumeNetwork? {
-        guard let text = settings.network else { return nil }
+        guard let text = settings.network else {
+            if options.fsync == .local { return nil }
+            throw CommandFailure(.usage, "'\(name)' has no network for fsync=network")
+        }
         let (url, id) = try parse(text, id: id, name: name)
         let session = try await NetworkSession.open(url, isQuiet: false)
         do throws(CommandFailure) {
@@ -131,6 +135,15 @@ final class VolumeNetwork: Sendable {
                     throw CommandFailure(error, volume: name)
                 }
                 volume.setHasUploader(true)
+                if options.fsync == .network {
+                    volume.setNetworkSync { () throws(VolumeError) in
+                        do throws(CheckpointError) {
+                            try await checkpointer.sync(patience: options.patience)
+                        } catch {
+                            throw error.asVolumeError
+                        }
+                    }
+                }
             }
             return VolumeNetwork(
                 name: name,

@@ -1,0 +1,29 @@
+/// What `-o` says about how a volume keeps its promises.
+struct VolumeOptions: Equatable, Sendable {
+    /// What fsync(2) waits for.
+    var fsync = SyncScope.local
+    /// Unsynced work is synced after so long.
+    var commit = Duration.seconds(1)
+    /// How long a write waits for room in the log, and a network fsync for the network.
+    var patience = Duration.seconds(300)
+
+    /// Takes one `name=value`; false if it is none of these, or out of bounds.
+    mutating func apply(_ option: String) -> Bool {
+        let parts = option.split(separator: "=", maxSplits: 1).map(String.init)
+        guard parts.count == 2 else { return false }
+        switch parts[0] {
+        case "fsync":
+            guard let scope = SyncScope(rawValue: parts[1]) else { return false }
+            fsync = scope
+        case "commit":
+            guard let seconds = Int(parts[1]), (1...3600).contains(seconds) else { return false }
+            commit = .seconds(seconds)
+        case "patience":
+            guard let seconds = Int(parts[1]), (0...86_400).contains(seconds) else { return false }
+            patience = .seconds(seconds)
+        default:
+            return false
+        }
+        return true
+    }
+}
