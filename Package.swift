@@ -189,6 +189,7 @@ let targets: [Target] = [
         swiftSettings: strict
     ),
     tests("MountTests", ["SystemIO", "Volume", "Mount", "plain-mount", "walrusfs"]),
+    tests("EndToEndTests", ["walrusfs", "walrus"]),
     tests("DevnetTests", ["walrus"]),
 ]
 

@@ -166,6 +166,8 @@ final class EmbeddedHost: Sendable {
             )
         } catch {
             switch error {
+            case .missing where nodes.allSatisfy({ ($0?.cursor.block.height ?? 0) == 0 }):
+                break  // A new network: there is nothing to rebuild yet.
             case .missing, .damaged:
                 environment.logger.notice("The ledger in \(path) is rebuilt: \(error)")
             case .exists, .locked, .foreign, .newer, .failed, .invalidChain, .diverged, .wrongKey,

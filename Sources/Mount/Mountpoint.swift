@@ -60,7 +60,7 @@ package struct Mountpoint: Equatable, Sendable {
         var status = stat()
         // Dead mounts may lie one on another, but not without end.
         for _ in 0..<16 {
-            if unsafe lstat(path, &status) == 0 { return try check(status) }
+            if unsafe lstat(path, &status) == 0, isAlive() { return try check(status) }
             switch errno {
             case ENOTCONN, ECONNABORTED: try removeDead()
             case ENOENT, ENOTDIR: throw .missing(path)
@@ -70,6 +70,20 @@ package struct Mountpoint: Equatable, Sendable {
             }
         }
         throw .busy(path)
+    }
+
+    /// Whether a mount of ours, if there is one, is served; if not, errno says how it is dead.
+    ///
+    /// The kernel answers lstat(2) from its cache also for a process that was just killed, but it
+    /// has to ask that process, or the nobody that is left of it, to open the directory.
+    private func isAlive() -> Bool {
+        guard let there = MountTable.entry(at: path), there.isOurs else { return true }
+        let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if descriptor >= 0 {
+            close(descriptor)
+            return true
+        }
+        return errno != ENOTCONN && errno != ECONNABORTED
     }
 
     private func contains(_ path: String, in directory: String) -> Bool {

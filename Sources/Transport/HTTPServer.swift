@@ -96,7 +96,8 @@ package final class HTTPServer: Sendable {
             case .unix(let path): .unixDomainSocket(path: path)
             }
         var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .warning)
+        // It logs an error for each connection that a shutdown ends.
+        quiet.logLevel = .critical
         let server = Server(
             childChannelSetup: child,
             configuration: ServerConfiguration(

@@ -14,7 +14,9 @@ struct KillTests {
     @Test func aKilledLedgerHasAllThatItAcknowledged() async throws {
         let folder = Self.folder(of: getpid())
         try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: false)
+            atPath: folder,
+            withIntermediateDirectories: false
+        )
         defer {
             // What is left over only takes room in a temporary folder.
             try? FileManager.default.removeItem(atPath: folder)
@@ -27,7 +29,10 @@ struct KillTests {
         #expect(acknowledged.count >= 20)
         let network = try TestNetwork()
         let host = try await LedgerHost.open(
-            folder + "/ledger", network: network.genesis.networkID, network.options())
+            folder + "/ledger",
+            network: network.genesis.networkID,
+            network.options()
+        )
         for number in acknowledged {
             let digest = network.transaction(number).digest
             #expect(try await host.result(of: digest)?.outcome == .succeeded([.done]))
@@ -40,7 +45,10 @@ struct KillTests {
     static func workUntilKilled(in folder: String) async throws {
         let network = try TestNetwork()
         let host = try await LedgerHost.create(
-            folder + "/ledger", genesis: network.genesis, network.options())
+            folder + "/ledger",
+            genesis: network.genesis,
+            network.options()
+        )
         let path = folder + "/acknowledged"
         try #require(FileManager.default.createFile(atPath: path, contents: nil))
         let file = try #require(FileHandle(forWritingAtPath: path))
