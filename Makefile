@@ -21,6 +21,12 @@ SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 run: setup build
 	@mkdir -p $(MOUNTPOINT)
 	$(BIN)/walrusfs mount $(MOUNTPOINT)
+	@echo "Mounted at $(MOUNTPOINT): a volume on an embedded network of ten storage nodes."
+	@echo "Try:  cp -a /usr/share/doc $(MOUNTPOINT)/"
+	@echo "      $(BIN)/walrusfs status $(MOUNTPOINT)"
+	@echo "      $(BIN)/walrusfs sync $(MOUNTPOINT)         (everything certified on the network)"
+	@echo "      $(BIN)/walrusfs key export default     (keep it: the key is the volume)"
+	@echo "      $(BIN)/walrusfs umount $(MOUNTPOINT)"
 
 # Installs only what is missing, so that it works without a network once all is there.
 define install_packages
