@@ -60,6 +60,8 @@ struct Fixture {
             truncate -s 5000000 sparse.bin; echo tail >> sparse.bin
             chmod 0640 random.bin; chmod 1777 links
             chown 12:34 links/1; touch -d @981173106.5 links/2
+            # rsync leaves the nanoseconds of links and folders that are a second old at most.
+            touch -h -d @981173107.25 symlink dangling; touch -d @981173108.75 links
             """,
             in: tree
         )
