@@ -104,7 +104,7 @@ extension KernelAdapter {
                         precondition(bytes.count <= length, "a read returned more than asked for")
                         pending.take()?.bytes(bytes)
                     } catch {
-                        pending.take()?.fail(error)
+                        pending.fail(error)
                     }
                 }
             }
@@ -165,7 +165,7 @@ extension KernelAdapter {
                 try await room()
             } catch {
                 buffers.giveBack(copy.buffer)
-                pending.take()?.fail(error)
+                pending.fail(error)
                 return
             }
             // From here on something happens, so it can not be interrupted any more.
@@ -223,7 +223,7 @@ extension KernelAdapter {
                     try await wait()
                     pending.take()?.succeed()
                 } catch {
-                    pending.take()?.fail(error)
+                    pending.fail(error)
                 }
             }
         }

@@ -61,6 +61,14 @@ final class PendingReply: Sendable {
         return reply
     }
 
+    /// Answers that the work failed, unless it is answered.
+    ///
+    /// Interrupted work fails in its own words; the program that was signalled knows only EINTR.
+    func fail(_ error: VolumeError) {
+        let isInterrupted = state.withLock { $0.isInterrupted }
+        take()?.fail(isInterrupted ? .interrupted : error)
+    }
+
     /// The program that asked was signalled, or the mount ends: gives up, if there is time.
     func interrupt() {
         let cancel = state.withLock { state in

@@ -69,6 +69,47 @@ struct SessionTests {
         }
     }
 
+    @Test func whoWaitsForTheNetworkCanBeInterrupted() throws {
+        try withMountpoint { mounted in
+            let process = try mounted.startPlain(["stuck"])
+            try mounted.script("head -c 8192 /dev/zero > file")
+            // Killed only if the signal does not let it go. (For reads the kernel sends no
+            // INTERRUPT: they wait for a page, from which only SIGKILL frees.)
+            let output = try mounted.script(
+                """
+                for i in 1 2 3; do timeout -s KILL 20 python3 - <<'END'
+                import os, signal
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+                def wake(*_): raise InterruptedError
+                signal.signal(signal.SIGALRM, wake)
+                signal.setitimer(signal.ITIMER_REAL, 0.2)
+                try: os.fsync(os.open('file', os.O_RDWR))
+                except InterruptedError: print('interrupted')
+                END
+                done
+                """
+            )
+            #expect(output == "interrupted\ninterrupted\ninterrupted\n")
+            try mounted.script("stat file; echo more > other")
+            // Who still waits when the mount ends is let go too.
+            let reader = Process()
+            reader.executableURL = URL(filePath: "/usr/bin/env")
+            reader.arguments = [
+                "dd", "if=" + mounted.mountpoint + "/file", "of=/dev/null", "iflag=direct",
+            ]
+            reader.standardError = FileHandle.nullDevice
+            try reader.run()
+            mounted.scratch.owns(process: reader.processIdentifier)
+            usleep(200_000)
+            kill(process.processIdentifier, SIGTERM)
+            process.waitUntilExit()
+            reader.waitUntilExit()
+            #expect(reader.terminationStatus != 0)
+            #expect(process.terminationStatus == 0)
+            #expect(mounted.scratch.mounts.isEmpty)
+        }
+    }
+
     @Test func readOnlyMountsRefuseWrites() throws {
         try withMountpoint { mounted in
             _ = try mounted.startPlain(["ro"])

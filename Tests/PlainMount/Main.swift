@@ -4,7 +4,7 @@ internal import SystemIO
 
 // Mounts a plain tree in the foreground, until it is unmounted or told to end:
 //
-//     plain-mount MOUNTPOINT [late] [OPTION...]
+//     plain-mount MOUNTPOINT [now|late|stuck] [OPTION...]
 
 @main
 struct Main {
@@ -12,27 +12,27 @@ struct Main {
         ProcessSetup.prepare()
         var arguments = CommandLine.arguments.dropFirst()
         guard let path = arguments.popFirst() else {
-            print("usage: plain-mount MOUNTPOINT [late] [OPTION...]")
+            print("usage: plain-mount MOUNTPOINT [now|late|stuck] [OPTION...]")
             exit(64)
         }
-        let isLate = arguments.first == "late"
-        if isLate { arguments.removeFirst() }
+        let answers = arguments.first.flatMap { PlainTree.Answers(rawValue: $0) }
+        if answers != nil { arguments.removeFirst() }
         var options = MountOptions()
         for option in arguments where !options.apply(option) {
             print("unknown option \(option)")
             exit(64)
         }
-        serve(Mountpoint(path), isLate: isLate, options)
+        serve(Mountpoint(path), answers ?? .now, options)
     }
 
     private nonisolated static func serve(
         _ mountpoint: Mountpoint,
-        isLate: Bool,
+        _ answers: PlainTree.Answers,
         _ options: MountOptions
     ) {
         do throws(MountError) {
             let session = try MountSession(
-                volume: PlainTree(isLate: isLate),
+                volume: PlainTree(answers),
                 at: mountpoint,
                 options: options,
                 ownDirectories: [],

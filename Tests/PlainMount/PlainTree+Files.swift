@@ -63,14 +63,27 @@ extension PlainTree {
         let bytes = try state.withLock { state throws(VolumeError) in
             try state.inode(state.inode(of: handle)).read(offset, length)
         }
-        if isLate {
+        switch answers {
+        case .now:
+            unsafe buffer.copyBytes(from: bytes)
+            return .bytes(bytes.count)
+        case .late:
             return .pending { () throws(VolumeError) in
                 await Task.yield()
                 return bytes
             }
+        case .stuck:
+            return .pending { () throws(VolumeError) in
+                try await Self.waitForever()
+                return []
+            }
         }
-        unsafe buffer.copyBytes(from: bytes)
-        return .bytes(bytes.count)
+    }
+
+    private static func waitForever() async throws(VolumeError) {
+        // Only cancellation ends it.
+        try? await Task.sleep(for: .seconds(86_400))
+        throw .networkUnavailable("cancelled")
     }
 
     func write(
@@ -80,7 +93,7 @@ extension PlainTree {
         killsPrivileges: Bool
     ) throws(VolumeError) -> WriteOutcome {
         // Every third write waits, some twice in a row.
-        if isLate, (offset / 512 + UInt64(late())) % 3 == 0 {
+        if answers == .late, (offset / 512 + UInt64(late())) % 3 == 0 {
             return .mustWait { () throws(VolumeError) in await Task.yield() }
         }
         let copy = unsafe Array(bytes)
@@ -107,7 +120,11 @@ extension PlainTree {
     func release(_ handle: HandleNumber) { state.withLock { $0.closeHandle(handle) } }
 
     func sync(_ handle: HandleNumber, dataOnly: Bool) throws(VolumeError) -> SyncOutcome {
-        isLate ? .pending { () throws(VolumeError) in await Task.yield() } : .durable
+        switch answers {
+        case .now: .durable
+        case .late: .pending { () throws(VolumeError) in await Task.yield() }
+        case .stuck: .pending { () throws(VolumeError) in try await Self.waitForever() }
+        }
     }
 
     func syncDirectory(_ inode: InodeNumber) throws(VolumeError) -> SyncOutcome { .durable }

@@ -41,11 +41,19 @@ struct PlainState {
 final class PlainTree: MountableVolume {
     /// Guards everything; calls are short.
     let state: Mutex<PlainState>
-    /// Reads, writes and syncs are answered later, as if the network or room were waited for.
-    let isLate: Bool
+    /// When reads, writes and syncs are answered.
+    let answers: Answers
 
-    init(isLate: Bool) {
-        self.isLate = isLate
+    enum Answers: String {
+        case now
+        /// As if the network or room were waited for.
+        case late
+        /// Reads and syncs wait for a network that never answers.
+        case stuck
+    }
+
+    init(_ answers: Answers) {
+        self.answers = answers
         var state = PlainState()
         let root = Self.makeAttributes(1, .directory, 0o755, user: getuid(), group: getgid())
         state.inodes[1] = PlainInode(attributes: root)
