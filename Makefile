@@ -15,7 +15,7 @@ BUILD_PACKAGES = libfuse3-dev fuse3 libsqlite3-dev libsodium-dev libzstd-dev pkg
 TEST_PACKAGES = rsync git sqlite3 attr acl fio gcc libc6-dev
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: run setup test-setup build build-tests test check format format-check simulate bench \
+.PHONY: run setup test-setup build build-tests test check format format-check bench \
 	install uninstall clean
 
 run: setup build
