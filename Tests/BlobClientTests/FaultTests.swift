@@ -149,7 +149,10 @@ private struct Faults {
         #expect(network.notices.all.contains { $0.contains("not its own") })
     }
 
-    /// Reads while time passes only so far as hedging needs; time-outs would be much longer.
+    /// Reads while the client's time passes only so far as hedging needs; time-outs are longer.
+    ///
+    /// The machine's own time decides nothing: a read that waits for a stalled node would wait for
+    /// ever, and the second loop only gives up on it.
     private func readHedged(
         _ client: BlobClient,
         _ blob: BlobID,
@@ -163,6 +166,9 @@ private struct Faults {
         for _ in 0..<2000 where !isOver.withLock({ $0 }) {
             await Task.yield()
             time.advance(by: .milliseconds(10))
+        }
+        for _ in 0..<60_000 where !isOver.withLock({ $0 }) {
+            try await Task.sleep(for: .milliseconds(1))
         }
         #expect(isOver.withLock { $0 })
         read.cancel()
