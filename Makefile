@@ -15,8 +15,8 @@ BUILD_PACKAGES = libfuse3-dev fuse3 libsqlite3-dev libsodium-dev libzstd-dev pkg
 TEST_PACKAGES = rsync git sqlite3 attr acl fio gcc libc6-dev
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: run setup test-setup build build-tests test check format format-check bench \
-	install uninstall clean
+.PHONY: run setup test-setup build build-tests test mount-test check format format-check bench \
+	simulate sanitize golden install uninstall clean
 
 run: setup build
 	@mkdir -p $(MOUNTPOINT)
@@ -55,6 +55,33 @@ build-tests: test-setup
 # would keep each other from the threads that answer.
 test: build-tests
 	$(SWIFT) test $(SWIFT_FLAGS) --skip-build --no-parallel
+
+# Only what needs the kernel: mounts, real tools, networks of processes.
+mount-test: build-tests
+	$(SWIFT) test $(SWIFT_FLAGS) --skip-build --no-parallel \
+		--filter 'MountTests|EndToEndTests|DevnetTests'
+
+# Replays one simulated run: the same seed prints the same digest of its trace, in every process.
+SEED ?= 1
+simulate: setup
+	WALRUS_ONLY=simulation-spike $(SWIFT) build $(SWIFT_FLAGS) --scratch-path .build-simulate \
+		--product simulation-spike
+	SWIFT_DETERMINISTIC_HASHING=1 .build-simulate/$(CONFIGURATION)/simulation-spike $(SEED)
+
+# The levels that read bytes from outside or own memory, under a sanitizer (address or thread), in
+# a debug build of their own; C is optimised even there, or its kernels would take minutes.
+# Leaks are not looked for, because the test runner itself leaks.
+SANITIZER ?= address
+SANITIZED = CodecTests,BlobModelTests,SystemIOTests,SQLiteTests,SegmentLogTests,ErasureCodingTests,LedgerTests,VolumeFormatTests,VolumeTests
+sanitize: test-setup
+	WALRUS_ONLY=$(SANITIZED) ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test --sanitize $(SANITIZER) \
+		--scratch-path .build-sanitize-$(SANITIZER) -Xcc -O2 --no-parallel
+
+# Writes the fixtures that are our own anew. A changed one is a changed format: read the diff.
+golden: build-tests
+	WALRUS_WRITE_GOLDEN=1 $(SWIFT) test $(SWIFT_FLAGS) --skip-build --no-parallel \
+		--filter 'GoldenTests|GoldenLogTests'
+	git diff --stat -- Tests/Fixtures
 
 # The gate: format, strict build, layering, tests, tidy (the last three are the build's flags and
 # the tests themselves).

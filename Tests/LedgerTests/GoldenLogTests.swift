@@ -7,8 +7,8 @@ internal import Testing
 
 /// A recorded history replays to the recorded state, today and in another process.
 ///
-/// `WALRUS_RECORD_GOLDEN=1 swift test --filter GoldenLog` writes a new recording; a change of it
-/// is a change of the protocol, and belongs under a new protocol version.
+/// `make golden` writes a new recording; a change of it is a change of the protocol, and belongs
+/// under a new protocol version.
 struct GoldenLogTests {
     struct Recording: Codable {
         let genesis: String
@@ -42,7 +42,7 @@ struct GoldenLogTests {
     }
 
     @Test func theRecordedHistoryReplays() throws {
-        if ProcessInfo.processInfo.environment["WALRUS_RECORD_GOLDEN"] == "1" { try record() }
+        if Fixtures.areWritten { try record() }
         let recording: Recording = try Fixtures.json(Self.path)
         #expect(recording.blocks.count > 20)
         #expect(try Self.replay(recording) == recording.state)
@@ -229,16 +229,7 @@ struct GoldenLogTests {
             blocks: world.blocks.map { Hex.encode($0.bcsBytes) },
             state: Self.hash(of: world.state)
         )
-        let tests = URL(filePath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent()
-        let file = tests.appending(path: "Fixtures/\(Self.path)")
-        try FileManager.default.createDirectory(
-            at: file.deletingLastPathComponent(),
-            withIntermediateDirectories: true
-        )
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        try encoder.encode(recording).write(to: file)
+        try Fixtures.write(recording, to: Self.path)
     }
 }
 

@@ -109,12 +109,7 @@ import VolumeFormat
 
     @Test func versionOneIsWrittenAsEver() throws {
         let current = current()
-        if let path = ProcessInfo.processInfo.environment["WALRUS_WRITE_GOLDEN"] {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-            let file = URL(filePath: path).appending(path: "volume-v1/formats.json")
-            try encoder.encode(current).write(to: file)
-        }
+        if Fixtures.areWritten { try Fixtures.write(current, to: "volume-v1/formats.json") }
         var golden = try Fixtures.json("volume-v1/formats.json", as: Golden.self)
         // Its frames compress, so its bytes are zstd's; that they open is checked below.
         golden.manifest = current.manifest
