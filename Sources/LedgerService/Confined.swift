@@ -24,4 +24,11 @@ package final class Confined<Value>: Sendable {
             try self.value.withLock { value throws(Failure) in try body(value) }
         }
     }
+
+    /// Puts another value in this one's place, on the pool's thread; the old one is gone then.
+    func replace(with make: @escaping @Sendable (borrowing Value) -> sending Value) async {
+        await pool.run {
+            self.value.withLock { value in value = make(value) }
+        }
+    }
 }

@@ -60,6 +60,13 @@ package final class LedgerHost: LedgerConnection {
 
     package func genesis() async throws(LedgerError) -> Genesis { fixed }
 
+    /// Lets go of the directory, which whoever opens it next finds free.
+    ///
+    /// What is asked later fails.
+    package func close() async {
+        await engine.replace { engine in ClosedLedger(genesis: engine.genesis, tip: engine.tip) }
+    }
+
     package func head() async throws(LedgerError) -> SignedBlockHeader? {
         try await onEngine { engine throws(LedgerStoreError) in
             let height = engine.tip.reference.height

@@ -254,8 +254,9 @@ final class EmbeddedHost: Sendable {
         }
     }
 
-    /// Closes the nodes and gives the lock back; nothing may be asked any more.
+    /// Closes ledger and nodes and gives the lock back; nothing may be asked any more.
     func close() async {
+        await ledger.close()
         for node in nodes.compactMap({ $0 }) { await node.close() }
         lock.unlock()
     }

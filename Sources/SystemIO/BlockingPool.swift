@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// Threads on which blocking calls may be made by those who await.
 ///
 /// Swift's own threads are as many as there are cores, so a call that blocks one of them may stop
@@ -7,7 +9,8 @@
 /// With no threads, calls run at once on the caller's own: for simulations.
 package final class BlockingPool: Sendable {
     private struct State {
-        var jobs: [@Sendable () -> Void] = []
+        /// Those before `next` were taken, and are nil so that they hold on to nothing.
+        var jobs: [(@Sendable () -> Void)?] = []
         var next = 0
         var idle = 0
         var started = 0
@@ -15,6 +18,8 @@ package final class BlockingPool: Sendable {
 
         mutating func takeJob() -> (@Sendable () -> Void)? {
             guard next < jobs.count else { return nil }
+            let job = jobs[next]
+            jobs[next] = nil
             defer {
                 next += 1
                 if next == jobs.count {
@@ -25,7 +30,7 @@ package final class BlockingPool: Sendable {
                     next = 0
                 }
             }
-            return jobs[next]
+            return job
         }
     }
 
@@ -48,23 +53,43 @@ package final class BlockingPool: Sendable {
     /// Runs `body` on one of the threads.
     ///
     /// It runs also when the task is cancelled: what a half-made call leaves behind is worse.
+    /// When this returns, the pool holds on to nothing that `body` did: whoever lets go of the
+    /// last reference to a file, a lock or a database after it knows that it is closed.
     package func run<Result: Sendable, Failure: Error>(
         _ body: @escaping @Sendable () throws(Failure) -> Result
     ) async throws(Failure) -> Result {
         guard threads > 0 else { return try body() }
         let outcome = await withCheckedContinuation {
             (continuation: CheckedContinuation<Swift.Result<Result, Failure>, Never>) in
-            submit {
-                let outcome: Swift.Result<Result, Failure>
-                do throws(Failure) {
-                    outcome = .success(try body())
-                } catch {
-                    outcome = .failure(error)
-                }
-                continuation.resume(returning: outcome)
-            }
+            let call = Call(body)
+            submit { continuation.resume(returning: call.outcome()) }
         }
         return try outcome.get()
+    }
+
+    /// A body that is let go of when it has run, not when its job is.
+    private final class Call<Result: Sendable, Failure: Error>: Sendable {
+        typealias Body = @Sendable () throws(Failure) -> Result
+        /// Guards the body, which one thread takes.
+        private let body: Mutex<Body?>
+
+        init(_ body: @escaping Body) { self.body = Mutex(body) }
+
+        func outcome() -> Swift.Result<Result, Failure> {
+            guard let body = body.withLock({ $0.take() }) else {
+                preconditionFailure("A job runs once.")
+            }
+            return Self.run(body)
+        }
+
+        /// Owns `body`, so that it ends here and not where the caller does.
+        private static func run(_ body: consuming @escaping Body) -> Swift.Result<Result, Failure> {
+            do throws(Failure) {
+                return .success(try body())
+            } catch {
+                return .failure(error)
+            }
+        }
     }
 
     /// Has `job` run on one of the threads, some time.

@@ -51,6 +51,30 @@ struct LedgerHostTests {
         }
     }
 
+    @Test func aClosedHostRefusesAndItsDirectoryIsFree() async throws {
+        try await withFolder { folder in
+            let network = try TestNetwork()
+            let path = folder + "/ledger"
+            let host = try await LedgerHost.create(
+                path,
+                genesis: network.genesis,
+                network.options()
+            )
+            _ = try await host.submit(network.transaction(1))
+            await host.close()
+            await #expect(throws: LedgerError.self) { try await host.info() }
+            await #expect(throws: LedgerError.self) {
+                try await host.submit(network.transaction(2))
+            }
+            let next = try await LedgerHost.open(
+                path,
+                network: network.genesis.networkID,
+                network.options()
+            )
+            #expect(try await next.head()?.header.height == 1)
+        }
+    }
+
     /// Copying the files while the host runs is what a crash leaves.
     @Test func aCopyTakenAtAnyMomentOpensAndHoldsWhatWasAcknowledged() async throws {
         try await withFolder { folder in

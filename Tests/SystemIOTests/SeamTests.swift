@@ -91,6 +91,23 @@ internal import Testing
         if threads > 0 { #expect(running.most <= threads) }
     }
 
+    /// A ledger's lock was still held when the caller had let go of the ledger.
+    @Test func aPoolHoldsOnToNothingAfterACall() async {
+        final class Held: Sendable {
+            let isGone: @Sendable () -> Void
+            init(_ isGone: @escaping @Sendable () -> Void) { self.isGone = isGone }
+            deinit { isGone() }
+        }
+        let pool = BlockingPool(threads: 2)
+        let gone = Mutex(0)
+        for round in 0..<2000 {
+            var held: Held? = Held { gone.withLock { $0 += 1 } }
+            await pool.run { [held] in #expect(held != nil) }
+            held = nil
+            #expect(gone.withLock { $0 } == round + 1)
+        }
+    }
+
     @Test func aPoolPassesTypedErrorsOn() async {
         let pool = BlockingPool(threads: 1)
         let failure = SystemError(operation: "test", code: 5, path: "")
