@@ -152,6 +152,20 @@ package import Volume
         } catch {
             // Unmounted already, or never to be by us: the threads stop all the same.
         }
+        end()
+    }
+
+    /// Makes ``serve(whenReady:)`` return after someone has unmounted the volume.
+    ///
+    /// The kernel ends the session itself, unless a copy of the mount stands in another mount
+    /// namespace (mount_namespaces(7)): then it would go on for as long as that namespace does,
+    /// and keep the volume from its next mount. Whoever still looks at the copy sees a dead mount.
+    package func endUnmounted() {
+        for _ in 0..<100 where !threads.withLock({ $0.running.isEmpty }) { usleep(20_000) }
+        end()
+    }
+
+    private func end() {
         unsafe fuse_session_exit(session)
         threads.withLock { $0.isStopping = true }
         // A thread that was about to wait when its signal came needs another one.

@@ -82,6 +82,32 @@ struct VolumeMountTests {
         }
     }
 
+    /// A copy of the mount in another namespace kept the process, and umount waited for it.
+    @Test func aCopyInAnotherNamespaceDoesNotKeepAVolume() throws {
+        try Mounted.with(.volume) { mounted in
+            try mounted.script("echo kept > file")
+            let other = Process()
+            other.executableURL = URL(filePath: "/usr/bin/unshare")
+            other.arguments = [
+                "--mount", "--propagation", "private", "sh", "-c", "echo there; exec sleep 600",
+            ]
+            let output = Pipe()
+            other.standardOutput = output
+            try other.run()
+            mounted.scratch.owns(process: other.processIdentifier)
+            _ = try output.fileHandleForReading.read(upToCount: 6)
+            let process = try status(mounted, "test").pid
+            try Tool.succeed(
+                "walrusfs",
+                ["umount", mounted.mountpoint],
+                environment: mounted.environment
+            )
+            #expect(!FileManager.default.fileExists(atPath: "/proc/\(process)/exe"))
+            try mount(mounted)
+            #expect(try mounted.script("cat file") == "kept\n")
+        }
+    }
+
     @Test func aMountInUseIsNotUnmounted() throws {
         try Mounted.with(.volume) { mounted in
             try mounted.script("echo kept > file")

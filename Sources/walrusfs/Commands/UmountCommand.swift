@@ -48,7 +48,10 @@ struct UmountCommand: ParsableCommand {
             throw CommandFailure(error)
         }
         // The connection ends when the process does; whatever it says is not for us.
-        if let watch { _ = try? watch.receive() }
+        if let watch {
+            try? watch.send(ControlCoding.encode(ControlRequest(command: .unmounted)))
+            _ = try? watch.receive()
+        }
         if let report, report.unpublishedBytes > 0 {
             print(
                 "\(Terminal.bytes(report.unpublishedBytes)) are only on this machine yet; the next "

@@ -8,22 +8,37 @@ struct ControlService: Sendable {
     let open: OpenVolume
     let mountpoint: String
     let isReadOnly: Bool
+    /// Ends the session; blocks until nothing is served any more.
+    let end: @Sendable () -> Void
     /// Frames are sent from here: a client that does not read must not hold a thread of Swift's.
     private let pool = BlockingPool(threads: 2, name: "control-send")
 
-    init(open: OpenVolume, mountpoint: String, isReadOnly: Bool) {
+    init(
+        open: OpenVolume,
+        mountpoint: String,
+        isReadOnly: Bool,
+        end: @escaping @Sendable () -> Void
+    ) {
         self.open = open
         self.mountpoint = mountpoint
         self.isReadOnly = isReadOnly
+        self.end = end
     }
 
     /// Has one conversation; blocks its own thread until both sides are done.
     func converse(_ connection: ControlConnection) {
         // A client that sends no frame gets no answer.
         guard let frame = try? connection.receive() else { return }
+        let request = ControlCoding.decode(frame, as: ControlRequest.self)
+        if let request, request.version == ControlRequest.version, request.command == .unmounted {
+            // Mostly the kernel has told the session already, and this finds it over. The
+            // connection stays until the process ends: that is what the client waits for.
+            end()
+            return connection.waitForEnd()
+        }
         let isDone = Monitor(false)
         let task = Task {
-            await answer(frame, connection)
+            await answer(request, connection)
             connection.shutDown()
             isDone.withLock { $0 = true }
             isDone.wakeAll()
@@ -34,10 +49,8 @@ struct ControlService: Sendable {
         isDone.waitUntil { $0 ? () : nil }
     }
 
-    private func answer(_ frame: [UInt8], _ connection: ControlConnection) async {
-        guard let request = ControlCoding.decode(frame, as: ControlRequest.self),
-            request.version == ControlRequest.version
-        else {
+    private func answer(_ request: ControlRequest?, _ connection: ControlConnection) async {
+        guard let request, request.version == ControlRequest.version else {
             let message = "the mount speaks version \(ControlRequest.version), and not this"
             return await send(
                 ControlAnswer<SyncReport>(
@@ -57,6 +70,7 @@ struct ControlService: Sendable {
                     await send(ControlAnswer<SyncReport>(progress: progress), connection)
                 }
                 await send(ControlAnswer(result: report), connection)
+            case .unmounted: preconditionFailure("It has no answer.")
             }
         } catch {
             let answer = ControlError(code: error.status.rawValue, message: error.description)

@@ -63,7 +63,8 @@ struct MountHost {
         let service = ControlService(
             open: open,
             mountpoint: mountpoint.path,
-            isReadOnly: options.isReadOnly
+            isReadOnly: options.isReadOnly,
+            end: { session.endUnmounted() }
         )
         server.start { service.converse($0) }
         EndSignals.whenReceived { session.stop() }

@@ -23,6 +23,7 @@ struct ControlRequest: Codable, Sendable {
         case status
         case sync
         case prepareUnmount = "prepare-unmount"
+        case unmounted
     }
 
     var version = Self.version
