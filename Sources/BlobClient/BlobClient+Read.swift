@@ -177,7 +177,11 @@ extension BlobClient {
     ) async throws(NodeError) -> [UInt8] {
         let holder = peers.holder(of: row, .primary, blob: metadata.blobID)
         return try await peers.ask(holder.member) { (node) throws(NodeError) in
-            let bytes = try await node.sliverBytes(holder.name, range: range)
+            let bytes = try await node.sliverBytes(
+                holder.name,
+                range: range,
+                of: metadata.sliverLength(.primary)
+            )
             guard bytes.count == range.count else {
                 throw .malformed("\(bytes.count) of \(range.count) bytes of \(holder.name)")
             }

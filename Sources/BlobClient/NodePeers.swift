@@ -167,7 +167,8 @@ package struct UnreachableNode: StorageNodeConnection {
 
     package func sliverBytes(
         _ name: SliverName,
-        range: Range<Int>
+        range: Range<Int>,
+        of length: Int
     ) async throws(NodeError) -> [UInt8] { throw .unreachable(reason) }
 
     package func store(
@@ -183,7 +184,8 @@ package struct UnreachableNode: StorageNodeConnection {
     package func confirmation(
         of blob: BlobID,
         persistence: BlobPersistence,
-        height: UInt64?
+        height: UInt64?,
+        patience: Duration
     ) async throws(NodeError) -> SignedMessage { throw .unreachable(reason) }
 
     package func status(of blob: BlobID) async throws(NodeError) -> NodeBlobStatus {

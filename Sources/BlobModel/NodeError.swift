@@ -25,6 +25,8 @@ package enum NodeRefusal: String, Hashable, Sendable, CaseIterable {
     case rangeNotSatisfiable = "RANGE_NOT_SATISFIABLE"
     /// The request is malformed in a way that no other reason names.
     case invalidRequest = "INVALID_REQUEST"
+    /// There is no room to keep what is not registered yet.
+    case cacheSaturated = "CACHE_SATURATED"
     /// The node's disk is full; it keeps serving what it has.
     case storageFull = "STORAGE_FULL"
     /// The node has not caught up with the ledger, or its chain is not the ledger's.
@@ -37,7 +39,8 @@ package enum NodeRefusal: String, Hashable, Sendable, CaseIterable {
     /// The status word of Google's AIP-193, as the reference uses it.
     package var status: String {
         switch self {
-        case .notRegistered, .invalidBlob, .shardNotAssigned, .missingSlivers: "FAILED_PRECONDITION"
+        case .notRegistered, .invalidBlob, .shardNotAssigned, .missingSlivers, .cacheSaturated:
+            "FAILED_PRECONDITION"
         case .metadataNotFound, .sliverNotFound, .blockNotFound: "NOT_FOUND"
         case .invalidMetadata, .unsupportedEncodingType, .invalidSliver, .sliverIndexMismatch,
             .sliverTooLarge, .indexOutOfRange, .invalidRequest:
@@ -87,7 +90,8 @@ package enum NodeError: Error, Hashable, Sendable {
     package var isTransient: Bool {
         switch self {
         case .unreachable: true
-        case .refused(.storageFull, _), .refused(.ledgerBehind, _), .refused(.notRegistered, _):
+        case .refused(.storageFull, _), .refused(.ledgerBehind, _), .refused(.notRegistered, _),
+            .refused(.cacheSaturated, _):
             true
         case .refused, .malformed, .cancelled: false
         }

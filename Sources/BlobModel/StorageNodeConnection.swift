@@ -97,6 +97,8 @@ package struct NodeHealth: Hashable, Sendable {
     package let shards: [UInt16]
     /// The last block that it has applied.
     package let height: UInt64
+    /// The newest block that it knows of.
+    package let ledgerHeight: UInt64
     package let blockHash: BlockHash
     /// Whether its disk is full, so that it takes no more slivers.
     package let isFull: Bool
@@ -109,6 +111,7 @@ package struct NodeHealth: Hashable, Sendable {
         status: Status,
         shards: [UInt16],
         height: UInt64,
+        ledgerHeight: UInt64,
         blockHash: BlockHash,
         isFull: Bool
     ) {
@@ -119,6 +122,7 @@ package struct NodeHealth: Hashable, Sendable {
         self.status = status
         self.shards = shards
         self.height = height
+        self.ledgerHeight = ledgerHeight
         self.blockHash = blockHash
         self.isFull = isFull
     }
@@ -142,10 +146,12 @@ package protocol StorageNodeConnection: Sendable {
     func sliver(_ name: SliverName) async throws(NodeError) -> FetchedSliver
 
     /// Part of a sliver's symbols, unverified: `range` counts the bytes of the symbols alone,
-    /// without the sliver's length, symbol size and index.
+    /// without the sliver's length, symbol size and index. There are `length` of them, as the
+    /// metadata says.
     func sliverBytes(
         _ name: SliverName,
-        range: Range<Int>
+        range: Range<Int>,
+        of length: Int
     ) async throws(NodeError) -> [UInt8]
 
     /// - Precondition: `sliver` is the one that `name` names.
@@ -158,10 +164,13 @@ package protocol StorageNodeConnection: Sendable {
     func sliverStatus(_ name: SliverName) async throws(NodeError) -> StoredStatus
 
     /// The node's signature that it holds both slivers of all its shards of this blob, durably.
+    ///
+    /// A blob that is not registered so may be registered within `patience`; that is waited for.
     func confirmation(
         of blob: BlobID,
         persistence: BlobPersistence,
-        height: UInt64?
+        height: UInt64?,
+        patience: Duration
     ) async throws(NodeError) -> SignedMessage
 
     func status(of blob: BlobID) async throws(NodeError) -> NodeBlobStatus
@@ -170,4 +179,20 @@ package protocol StorageNodeConnection: Sendable {
 
     /// Up to `limit` blocks of the ledger from `height` on, each in BCS, as the node keeps them.
     func blocks(from height: UInt64, limit: Int) async throws(NodeError) -> [[UInt8]]
+}
+
+extension StorageNodeConnection {
+    /// A confirmation, or a refusal at once.
+    package func confirmation(
+        of blob: BlobID,
+        persistence: BlobPersistence,
+        height: UInt64?
+    ) async throws(NodeError) -> SignedMessage {
+        try await confirmation(
+            of: blob,
+            persistence: persistence,
+            height: height,
+            patience: .zero
+        )
+    }
 }

@@ -223,6 +223,8 @@ final class EmbeddedHost: Sendable {
                 let api = StorageNodeAPI(
                     node: node,
                     parameters: parameters,
+                    pending: .embedded,
+                    time: environment.time,
                     pool: verification
                 )
                 group.addTask { await self.serve(api.routes, as: "\(index)") }

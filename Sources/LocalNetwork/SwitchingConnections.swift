@@ -76,9 +76,10 @@ package final class SwitchingNode: StorageNodeConnection {
 
     package func sliverBytes(
         _ name: SliverName,
-        range: Range<Int>
+        range: Range<Int>,
+        of length: Int
     ) async throws(NodeError) -> [UInt8] {
-        try await current.sliverBytes(name, range: range)
+        try await current.sliverBytes(name, range: range, of: length)
     }
 
     package func store(
@@ -96,9 +97,15 @@ package final class SwitchingNode: StorageNodeConnection {
     package func confirmation(
         of blob: BlobID,
         persistence: BlobPersistence,
-        height: UInt64?
+        height: UInt64?,
+        patience: Duration
     ) async throws(NodeError) -> SignedMessage {
-        try await current.confirmation(of: blob, persistence: persistence, height: height)
+        try await current.confirmation(
+            of: blob,
+            persistence: persistence,
+            height: height,
+            patience: patience
+        )
     }
 
     package func status(of blob: BlobID) async throws(NodeError) -> NodeBlobStatus {

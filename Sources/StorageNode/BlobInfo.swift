@@ -33,6 +33,16 @@ package struct BlobRegistration: Hashable, Sendable {
     }
 }
 
+extension BlobRegistration {
+    /// Whether a confirmation of this persistence is about this registration.
+    func bears(_ persistence: BlobPersistence) -> Bool {
+        switch persistence {
+        case .permanent: kind == .permanent
+        case .deletable(let object): self.object == object && kind != .permanent
+        }
+    }
+}
+
 /// All that the ledger's events say of one blob, counted over every object that names it.
 ///
 /// A blob's data is kept while any registration of it is alive; several owners may register the

@@ -170,11 +170,11 @@ package final class StorageNode: StorageNodeConnection {
     // MARK: Who may store what
 
     /// Waits until the block at `height` is applied, or until waiting has taken too long.
-    private func wait(for height: UInt64?) async {
-        guard let height, cursor.block.height < height else { return }
+    private func wait(for height: UInt64, atMost patience: Duration) async {
+        guard cursor.block.height < height else { return }
         await waiters.wait(for: height, current: { self.cursor.block.height }) {
             // Cancelled when the block has come.
-            try? await self.time.sleep(for: self.configuration.waitMax)
+            try? await self.time.sleep(for: patience)
         }
     }
 
@@ -183,7 +183,7 @@ package final class StorageNode: StorageNodeConnection {
         of blob: BlobID,
         height: UInt64?
     ) async throws(NodeError) -> [BlobRegistration] {
-        await wait(for: height)
+        if let height { await wait(for: height, atMost: configuration.waitMax) }
         let (cursor, isDiverged) = status.withLock { ($0.cursor, $0.isDiverged) }
         if isDiverged {
             throw .refused(.ledgerBehind, "The node's chain is not the ledger's.")
@@ -258,19 +258,15 @@ package final class StorageNode: StorageNodeConnection {
     package func confirmation(
         of blob: BlobID,
         persistence: BlobPersistence,
-        height: UInt64?
+        height: UInt64?,
+        patience: Duration
     ) async throws(NodeError) -> SignedMessage {
-        let live = try await registrations(of: blob, height: height)
-        let isRegistered = live.contains { registration in
-            switch persistence {
-            case .permanent: registration.kind == .permanent
-            case .deletable(let object):
-                registration.object == object && registration.kind != .permanent
-            }
-        }
-        guard isRegistered else {
-            throw .refused(.notRegistered, "\(blob) is not registered in that way.")
-        }
+        try await waitForRegistration(
+            of: blob,
+            persistence,
+            height: height,
+            patience: patience
+        )
         let names = ownSlivers(of: blob)
         let missing = try await writing { store throws(NodeStoreError) -> SliverName? in
             guard try store.hasMetadata(of: blob) else { return names.first }
@@ -287,6 +283,34 @@ package final class StorageNode: StorageNodeConnection {
             .storageConfirmation(epoch: cursor.epoch, blob: blob, persistence: persistence),
             with: configuration.protocolKey
         )
+    }
+
+    /// Throws unless the blob is registered in this way, or is within `patience`.
+    private func waitForRegistration(
+        of blob: BlobID,
+        _ persistence: BlobPersistence,
+        height: UInt64?,
+        patience: Duration
+    ) async throws(NodeError) {
+        let end = time.uptime + patience
+        var height = height
+        while true {
+            // Read before looking, so that no block slips through between.
+            let seen = cursor.block.height
+            do throws(NodeError) {
+                let live = try await registrations(of: blob, height: height)
+                if live.contains(where: { $0.bears(persistence) }) { return }
+                throw .refused(.notRegistered, "\(blob) is not registered in that way.")
+            } catch {
+                let left = end - time.uptime
+                guard error.refusal == .notRegistered, left > .zero, !Task.isCancelled else {
+                    throw error
+                }
+                // Each further block may have the registration.
+                height = nil
+                await wait(for: seen + 1, atMost: left)
+            }
+        }
     }
 
     /// Both slivers of each of the node's shards.
@@ -323,7 +347,8 @@ package final class StorageNode: StorageNodeConnection {
 
     package func sliverBytes(
         _ name: SliverName,
-        range: Range<Int>
+        range: Range<Int>,
+        of length: Int
     ) async throws(NodeError) -> [UInt8] {
         guard range.lowerBound >= 0, !range.isEmpty else {
             throw .refused(.rangeNotSatisfiable, "The range is empty.")
@@ -386,6 +411,7 @@ package final class StorageNode: StorageNodeConnection {
             status: status.isDiverged ? .standby : isBehind ? .catchingUp : .active,
             shards: shards,
             height: status.cursor.block.height,
+            ledgerHeight: max(status.ledgerHeight, status.cursor.block.height),
             blockHash: status.cursor.block.hash,
             isFull: status.isFull
         )

@@ -46,6 +46,8 @@ package struct APIError: Error, Hashable, Sendable {
     package let message: String
     package let domain: String
     package let metadata: [String: String]
+    /// What the server's log calls this error; only those of code 500 have one.
+    var trace: String?
 
     package init(
         _ status: APIStatus,

@@ -5,6 +5,9 @@ internal import Foundation
 //     {"success":{"code":200,"data":…}}
 //     {"error":{"status":"…","code":400,"message":"…",
 //               "details":[{"@type":"ErrorInfo","reason":"…","domain":"…","metadata":{…}}]}}
+//
+// An error of ours, code 500, has a second detail, `{"@type":"DebugInfo","stackEntries":[],
+// "detail":"trace …"}`, whose number is beside the cause in the log.
 
 package struct SuccessEnvelope<Value> {
     package let code: Int
@@ -50,28 +53,34 @@ struct ErrorEnvelope: Codable {
         var reason: String?
         var domain: String?
         var metadata: [String: String]?
+        var stackEntries: [String]?
+        var detail: String?
 
         enum CodingKeys: String, CodingKey {
             case type = "@type"
-            case reason, domain, metadata
+            case reason, domain, metadata, stackEntries, detail
         }
     }
 
     var error: Body
 
     init(_ error: APIError) {
+        var details = [
+            Detail(
+                type: "ErrorInfo",
+                reason: error.reason,
+                domain: error.domain,
+                metadata: error.metadata
+            )
+        ]
+        if let trace = error.trace {
+            details.append(Detail(type: "DebugInfo", stackEntries: [], detail: "trace \(trace)"))
+        }
         self.error = Body(
             status: error.status.rawValue,
             code: error.code,
             message: error.message,
-            details: [
-                Detail(
-                    type: "ErrorInfo",
-                    reason: error.reason,
-                    domain: error.domain,
-                    metadata: error.metadata
-                )
-            ]
+            details: details
         )
     }
 }

@@ -14,6 +14,9 @@ package enum NodeWire {
     package static let blockBytesMax = 8 << 20
     /// The largest answer with blocks: a full one, and one block more of the largest kind.
     package static let blocksAnswerMax = 64 << 20
+    /// How long a confirmation waits for a registration at most, and if nothing else is said.
+    package static let waitMillisMax = 30_000
+    package static let waitMillisDefault = 5000
     package static let jsonMax = 1 << 20
     /// A refusal is no longer than this.
     package static let refusalMax = 16 << 10
@@ -92,11 +95,11 @@ package struct WireBlobStatus: Sendable {
         let isCertified: Bool
         let statusEvent: Event
         let deletableCounts: Counts
-        let initialCertifiedEpoch: Epoch?
+        @ExplicitNull var initialCertifiedEpoch: Epoch?
     }
 
     private struct Deletable: Codable {
-        let initialCertifiedEpoch: Epoch?
+        @ExplicitNull var initialCertifiedEpoch: Epoch?
         let deletableCounts: Counts
     }
 
@@ -163,6 +166,35 @@ extension WireBlobStatus: Codable {
     }
 }
 
+/// A member that is written as `null` where it has no value, and not left out.
+@propertyWrapper
+private struct ExplicitNull: Codable {
+    var wrappedValue: Epoch?
+
+    init(wrappedValue: Epoch?) { self.wrappedValue = wrappedValue }
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        wrappedValue = container.decodeNil() ? nil : try container.decode(Epoch.self)
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        if let wrappedValue {
+            try container.encode(wrappedValue)
+        } else {
+            try container.encodeNil()
+        }
+    }
+}
+
+extension KeyedDecodingContainer {
+    /// Servers that leave the member out mean the same as those that write `null`.
+    fileprivate func decode(_ type: ExplicitNull.Type, forKey key: Key) throws -> ExplicitNull {
+        try decodeIfPresent(type, forKey: key) ?? ExplicitNull(wrappedValue: nil)
+    }
+}
+
 /// A node's health, in the reference's shape; `nodeId`, `shards`, `blockHash` and `isFull` are
 /// ours.
 package struct WireHealth: Codable, Sendable {
@@ -190,25 +222,38 @@ package struct WireHealth: Codable, Sendable {
         let readOnly: Int
     }
 
+    package struct ShardDetail: Codable, Sendable {
+        package struct Shard: Codable, Sendable {
+            let shard: UInt16
+            let status: String
+        }
+
+        let owned: [Shard]
+        let other: [Shard]
+    }
+
     let uptime: Uptime
     let epoch: Epoch
     let publicKey: String
     let nodeStatus: String
     let eventProgress: EventProgress
     let shardSummary: ShardSummary
+    /// Only when it is asked for.
+    let shardDetail: ShardDetail?
+    let latestCheckpointSequenceNumber: UInt64?
     let nodeId: String
     let shards: [UInt16]
     let blockHash: String
     let isFull: Bool
 
-    package init(_ health: NodeHealth) {
+    package init(_ health: NodeHealth, detailed: Bool = false) {
         uptime = Uptime(secs: health.uptimeSeconds, nanos: 0)
         epoch = health.epoch
         publicKey = Base64.encodeStandard(health.publicKey.bytes)
         nodeStatus = health.status.rawValue
         eventProgress = EventProgress(
             persisted: health.height,
-            pending: 0,
+            pending: health.ledgerHeight - min(health.height, health.ledgerHeight),
             highestFinishedEventIndex: health.height
         )
         shardSummary = ShardSummary(
@@ -221,6 +266,13 @@ package struct WireHealth: Codable, Sendable {
             ),
             readOnly: 0
         )
+        shardDetail =
+            detailed
+            ? ShardDetail(
+                owned: health.shards.map { .init(shard: $0, status: "ready") },
+                other: []
+            ) : nil
+        latestCheckpointSequenceNumber = max(health.ledgerHeight, health.height)
         nodeId = health.node.description
         shards = health.shards
         blockHash = Hex.encode(health.blockHash.bytes)
@@ -243,6 +295,7 @@ package struct WireHealth: Codable, Sendable {
             status: status,
             shards: shards,
             height: eventProgress.persisted,
+            ledgerHeight: latestCheckpointSequenceNumber ?? eventProgress.persisted,
             blockHash: BlockHash(bytes: hash),
             isFull: isFull
         )

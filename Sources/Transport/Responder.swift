@@ -2,12 +2,20 @@ internal import HTTPTypes
 internal import HummingbirdCore
 internal import Logging
 internal import NIOCore
+internal import Synchronization
 
 /// Turns the web server's requests into ours, and our responses into its.
 struct Responder: Sendable {
     let router: Router
     let limits: ServerLimits
     let logger: Logger
+    private let traces = TraceNumbers()
+
+    init(router: Router, limits: ServerLimits, logger: Logger) {
+        self.router = router
+        self.limits = limits
+        self.logger = logger
+    }
 
     func respond(
         to request: HummingbirdCore.Request,
@@ -28,7 +36,7 @@ struct Responder: Sendable {
             )
             response = try await route.handler(ours)
         } catch {
-            response = Self.refusal(for: error, request: request, peer: peer, logger: logger)
+            response = refusal(for: error, request: request, peer: peer)
         }
         response.headers["access-control-allow-origin"] = "*"
         let leavesBody = announced.leavesMore(than: limits.drainedBodyMax) && !progress.isFinished
@@ -137,13 +145,12 @@ struct Responder: Sendable {
     }
 
     /// The answer for what a handler threw; what is not a refusal is our fault, and logged.
-    private static func refusal(
+    private func refusal(
         for error: any Error,
         request: HummingbirdCore.Request,
-        peer: String,
-        logger: Logger
+        peer: String
     ) -> ServerResponse {
-        let refusal: APIError
+        var refusal: APIError
         switch error {
         case let error as APIError: refusal = error
         case TransportError.tooLarge(let limit):
@@ -160,19 +167,23 @@ struct Responder: Sendable {
                 message: why
             )
         default:
-            logger.error(
-                "A request failed.",
-                metadata: [
-                    "peer": "\(peer)", "path": "\(request.uri.path)", "error": "\(error)",
-                ]
-            )
             refusal = APIError(
                 .internalError,
                 reason: "INTERNAL",
                 message: "The request failed on our side."
             )
         }
-        if refusal.code < 500 {
+        if refusal.code == 500 {
+            let trace = traces.next()
+            refusal.trace = trace
+            logger.error(
+                "A request failed.",
+                metadata: [
+                    "peer": "\(peer)", "path": "\(request.uri.path)", "error": "\(error)",
+                    "trace": "\(trace)",
+                ]
+            )
+        } else if refusal.code < 500 {
             logger.debug(
                 "Refused.",
                 metadata: [
@@ -246,5 +257,16 @@ struct Responder: Sendable {
         guard let text = request.headers[.contentLength] else { return .none }
         guard let length = Int(text), length >= 0 else { return .malformed }
         return length == 0 ? .none : .length(length)
+    }
+}
+
+/// Numbers the errors of one server, so that a complaint finds its line in the log.
+private final class TraceNumbers: Sendable {
+    private let count = Atomic<UInt64>(0)
+
+    func next() -> String {
+        let number = count.add(1, ordering: .relaxed).newValue
+        let digits = String(number, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }

@@ -18,12 +18,14 @@ package struct ServerResponse: Sendable {
     }
 
     /// Binary content, BCS for the most part.
-    package static func binary(_ bytes: [UInt8], code: Int = 200) -> ServerResponse {
-        ServerResponse(
-            code: code,
-            headers: ["content-type": "application/octet-stream"],
-            body: .bytes(bytes)
-        )
+    package static func binary(
+        _ bytes: [UInt8],
+        code: Int = 200,
+        headers: HTTPHeaders = [:]
+    ) -> ServerResponse {
+        var headers = headers
+        headers["content-type"] = "application/octet-stream"
+        return ServerResponse(code: code, headers: headers, body: .bytes(bytes))
     }
 
     package static func text(_ text: String, code: Int = 200) -> ServerResponse {

@@ -128,7 +128,7 @@ private func refusal(_ body: () async throws -> Void) async -> NodeRefusal? {
             return
         }
         #expect(found == sliver)
-        let bytes = try await node.sliverBytes(name, range: 3..<40)
+        let bytes = try await node.sliverBytes(name, range: 3..<40, of: sliver.bytes.count)
         #expect(bytes == Array(sliver.bytes[3..<40]))
         let metadata = try BlobMetadataWithID(
             bcsBytes: try await node.metadata(of: scene.encoded.blobID)
@@ -284,10 +284,10 @@ private func refusal(_ body: () async throws -> Void) async -> NodeRefusal? {
         let node = scene.network.nodes[0]
         let name = scene.name(0, .primary)
         let length = scene.encoded.metadata.sliverLength(.primary)
-        #expect(try await node.sliverBytes(name, range: 0..<length).count == length)
+        #expect(try await node.sliverBytes(name, range: 0..<length, of: length).count == length)
         for range in [0..<length + 1, length..<length + 1, 5..<5, -1..<4] {
             #expect(
-                await refusal { _ = try await node.sliverBytes(name, range: range) }
+                await refusal { _ = try await node.sliverBytes(name, range: range, of: length) }
                     == .rangeNotSatisfiable
             )
         }

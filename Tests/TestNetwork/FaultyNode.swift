@@ -86,10 +86,11 @@ package final class FaultyNode: StorageNodeConnection {
 
     package func sliverBytes(
         _ name: SliverName,
-        range: Range<Int>
+        range: Range<Int>,
+        of length: Int
     ) async throws(NodeError) -> [UInt8] {
         let fault = try await begin()
-        var bytes = try await node.sliverBytes(name, range: range)
+        var bytes = try await node.sliverBytes(name, range: range, of: length)
         switch fault {
         case .garbage: bytes[bytes.count / 2] ^= 1
         case .truncated: bytes.removeLast()
@@ -115,13 +116,15 @@ package final class FaultyNode: StorageNodeConnection {
     package func confirmation(
         of blob: BlobID,
         persistence: BlobPersistence,
-        height: UInt64?
+        height: UInt64?,
+        patience: Duration
     ) async throws(NodeError) -> SignedMessage {
         let fault = try await begin()
         let signed = try await node.confirmation(
             of: blob,
             persistence: persistence,
-            height: height
+            height: height,
+            patience: patience
         )
         guard case .garbage = fault else { return signed }
         var message = signed.message

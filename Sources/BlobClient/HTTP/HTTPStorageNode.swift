@@ -73,16 +73,33 @@ package final class HTTPStorageNode: StorageNodeConnection {
 
     package func sliverBytes(
         _ name: SliverName,
-        range: Range<Int>
+        range: Range<Int>,
+        of length: Int
     ) async throws(NodeError) -> [UInt8] {
-        let query = QueryString([
-            .init("start", String(range.lowerBound)), .init("length", String(range.count)),
-        ])
-        let bytes = try await get(path(name), query: query, limit: range.count)
-        guard bytes.count == range.count else {
-            throw .malformed("\(bytes.count) bytes where \(range.count) were asked for.")
+        guard !range.isEmpty, range.lowerBound >= 0, range.upperBound <= length else {
+            throw .refused(.rangeNotSatisfiable, "\(range) of a sliver of \(length) bytes.")
         }
-        return bytes
+        let body = SliverBody(symbols: length)
+        let wanted = body.range(ofSymbols: range)
+        let ends = "\(wanted.lowerBound)-\(wanted.upperBound - 1)"
+        let request = ClientRequest(.get, path(name), headers: ["range": "bytes=\(ends)"])
+        let response = try await send(request, limit: body.count)
+        switch response.code {
+        case 206:
+            let said = response.headers["content-range"] ?? "no range"
+            guard said == "bytes \(ends)/\(body.count)", response.body.count == range.count else {
+                throw .malformed(
+                    "\(response.body.count) bytes, \(said.prefix(100)), and not bytes \(ends)."
+                )
+            }
+            return response.body
+        default:
+            // A server that knows no ranges here answers with the whole sliver.
+            guard response.body.count == body.count else {
+                throw .malformed("\(response.body.count) bytes where \(body.count) were due.")
+            }
+            return Array(response.body[wanted])
+        }
     }
 
     package func store(
@@ -102,14 +119,22 @@ package final class HTTPStorageNode: StorageNodeConnection {
     package func confirmation(
         of blob: BlobID,
         persistence: BlobPersistence,
-        height: UInt64?
+        height: UInt64?,
+        patience: Duration
     ) async throws(NodeError) -> SignedMessage {
         var path = ["v1", "blobs", blob.description, "confirmation"]
         switch persistence {
         case .permanent: path.append("permanent")
         case .deletable(let object): path += ["deletable", object.description]
         }
-        let json: WireConfirmation = try await getJSON(path, height: height)
+        var query = QueryString()
+        if patience > .zero {
+            let millis = min(Int(patience / .milliseconds(1)), NodeWire.waitMillisMax)
+            query = QueryString([
+                .init("wait_for_registration", "true"), .init("wait_millis", String(millis)),
+            ])
+        }
+        let json: WireConfirmation = try await getJSON(path, query: query, height: height)
         guard let message = json.message else {
             throw .malformed("The confirmation is not in base64.")
         }
@@ -173,9 +198,10 @@ package final class HTTPStorageNode: StorageNodeConnection {
 
     private func getJSON<Value: Decodable>(
         _ path: [String],
+        query: QueryString = QueryString(),
         height: UInt64? = nil
     ) async throws(NodeError) -> Value {
-        let bytes = try await get(path, height: height, limit: NodeWire.jsonMax)
+        let bytes = try await get(path, query: query, height: height, limit: NodeWire.jsonMax)
         do {
             return try JSON.decode(SuccessEnvelope<Value>.self, from: bytes).data
         } catch {
@@ -197,8 +223,11 @@ package final class HTTPStorageNode: StorageNodeConnection {
         height: UInt64?
     ) async throws(NodeError) -> StoreOutcome {
         let request = ClientRequest(.put, path, headers: headers(height), body: body)
-        return try await send(request, limit: NodeWire.jsonMax).code == 201
-            ? .stored : .alreadyStored
+        switch try await send(request, limit: NodeWire.jsonMax).code {
+        case 201: return .stored
+        case 200: return .alreadyStored
+        case let code: throw .malformed("Code \(code) says neither stored nor stored before.")
+        }
     }
 
     private func send(

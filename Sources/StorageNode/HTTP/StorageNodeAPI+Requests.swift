@@ -37,6 +37,26 @@ extension ServerRequest {
         return height
     }
 
+    /// A parameter that is `true`, `false` or not there.
+    func flag(_ name: String) throws(NodeError) -> Bool {
+        switch query[name] {
+        case nil, "false": return false
+        case "true": return true
+        case let text?:
+            throw .refused(.invalidRequest, "\(name)=\(text.prefix(20)) is not true or false.")
+        }
+    }
+
+    /// How long a confirmation may wait for a registration.
+    func patience() throws(NodeError) -> Duration {
+        let millis = try number(
+            "wait_millis",
+            in: 0...NodeWire.waitMillisMax,
+            orElse: NodeWire.waitMillisDefault
+        )
+        return try flag("wait_for_registration") ? .milliseconds(millis) : .zero
+    }
+
     func number(
         _ name: String,
         in range: ClosedRange<Int>,

@@ -18,26 +18,37 @@ package struct StorageNodeAPI: Sendable {
     let node: any StorageNodeConnection
     let parameters: EncodingParameters
     let verify: Verification
-    private let cache = MetadataCache()
+    let cache = MetadataCache()
+    let pending: PendingUploads
 
     package init(
         node: any StorageNodeConnection,
         parameters: EncodingParameters,
+        pending limits: PendingLimits = PendingLimits(),
+        time: any TimeSource,
         verify: @escaping Verification
     ) {
         self.node = node
         self.parameters = parameters
         self.verify = verify
+        pending = PendingUploads(limits: limits, time: time)
     }
 
     /// Verifies on `pool`, because expanding and hashing a sliver takes milliseconds.
     package init(
         node: any StorageNodeConnection,
         parameters: EncodingParameters,
+        pending limits: PendingLimits = PendingLimits(),
+        time: any TimeSource,
         pool: BlockingPool
     ) {
         let codec = RedStuffCodec(parameters)
-        self.init(node: node, parameters: parameters) { sliver, metadata in
+        self.init(
+            node: node,
+            parameters: parameters,
+            pending: limits,
+            time: time
+        ) { sliver, metadata in
             try await pool.run { () throws(SliverVerificationError) in
                 try SliverVerifier(codec, metadata).verify(sliver)
             }
@@ -89,10 +100,17 @@ package struct StorageNodeAPI: Sendable {
     @Sendable private func putMetadata(_ request: ServerRequest) async throws -> ServerResponse {
         let blob = try request.blob()
         let height = try request.height()
+        let mayWait = try request.flag("pending")
         if try await node.metadataStatus(of: blob) == .stored { return try .success("stored") }
-        try await admit(blob, height: height)
         // Two bytes of tags, the length, a count of up to 3 bytes, and two nodes for each pair.
         let limit = 13 + 66 * parameters.shardCount
+        guard try await admit(blob, height: height, orBuffer: mayWait) else {
+            try await pending.keep(min(request.body.announcedLength ?? limit, limit), of: blob) {
+                let bytes = try await request.body(upTo: limit, orRefuse: .invalidMetadata)
+                return .metadata(try Self.parseMetadata(bytes, of: blob, parameters))
+            }
+            return try .success("buffered", code: 202)
+        }
         let bytes = try await request.body(upTo: limit, orRefuse: .invalidMetadata)
         let metadata = try Self.parseMetadata(bytes, of: blob, parameters)
         let outcome = try await node.store(metadata, height: height)
@@ -117,82 +135,27 @@ package struct StorageNodeAPI: Sendable {
     @Sendable private func metadataStatus(
         _ request: ServerRequest
     ) async throws -> ServerResponse {
-        try .success(try await node.metadataStatus(of: try request.blob()).rawValue)
+        let blob = try request.blob()
+        var status = try await node.metadataStatus(of: blob)
+        if status == .nonexistent, pending[blob]?.metadata != nil { status = .buffered }
+        return try .success(status.rawValue)
     }
 
-    /// Throws unless the ledger knows a live registration, or may know one at `height`.
-    private func admit(_ blob: BlobID, height: UInt64?) async throws(NodeError) {
+    /// Throws unless the ledger knows a live registration, or may know one at `height`; false when
+    /// it does not and the request may be buffered.
+    func admit(
+        _ blob: BlobID,
+        height: UInt64?,
+        orBuffer mayWait: Bool
+    ) async throws(NodeError) -> Bool {
         switch try await node.status(of: blob) {
         case .invalid:
             throw .refused(.invalidBlob, "\(blob) was encoded inconsistently.")
         case .nonexistent where height == nil:
+            if mayWait { return false }
             throw .refused(.notRegistered, "No live registration of \(blob) is known here.")
-        case .nonexistent, .deletable, .permanent: break
+        case .nonexistent, .deletable, .permanent: return true
         }
-    }
-
-    // MARK: Slivers
-
-    @Sendable private func getSliver(_ request: ServerRequest) async throws -> ServerResponse {
-        let name = try request.sliver(parameters)
-        if request.query["start"] != nil || request.query["length"] != nil {
-            let start = try request.number("start", in: 0...Int(UInt32.max))
-            let length = try request.number("length", in: 1...Int(UInt32.max))
-            return .binary(try await node.sliverBytes(name, range: start..<start + length))
-        }
-        switch try await node.sliver(name) {
-        case .bytes(let bytes): return .binary(bytes)
-        case .verified(let sliver): return .binary(sliver.sliver.dataBytes)
-        }
-    }
-
-    @Sendable private func putSliver(_ request: ServerRequest) async throws -> ServerResponse {
-        let name = try request.sliver(parameters)
-        let height = try request.height()
-        if try await node.sliverStatus(name) == .stored { return try .success("stored") }
-        try await admit(name.blob, height: height)
-        let metadata = try await metadata(of: name.blob)
-        // The symbols, their length in up to 5 bytes, symbol size and index.
-        let limit = metadata.sliverLength(name.axis) + 9
-        let bytes = try await request.body(upTo: limit, orRefuse: .sliverTooLarge)
-        let sliver: Sliver
-        do {
-            sliver = try Sliver(axis: name.axis, dataBytes: bytes)
-        } catch {
-            throw NodeError.refused(.invalidSliver, "The body is no sliver: \(error).")
-        }
-        let expected = parameters.sliver(of: name.pair, name.axis)
-        guard sliver.index == expected else {
-            throw NodeError.refused(
-                .sliverIndexMismatch,
-                "Pair \(name.pair) has the \(name.axis.name) sliver \(expected), "
-                    + "not \(sliver.index)."
-            )
-        }
-        let verified: VerifiedSliver
-        do {
-            verified = try await verify(sliver, metadata)
-        } catch {
-            throw NodeError.refused(.invalidSliver, "The sliver is not \(name): \(error).")
-        }
-        return try .outcome(try await node.store(verified, as: name, height: height))
-    }
-
-    /// The metadata of a blob that slivers are put for; it is read from the node once.
-    private func metadata(of blob: BlobID) async throws -> VerifiedBlobMetadata {
-        if let metadata = cache[blob] { return metadata }
-        let bytes = try await node.metadata(of: blob)
-        do {
-            let metadata = try BlobMetadataWithID(bcsBytes: bytes).verify(parameters)
-            cache.insert(metadata)
-            return metadata
-        } catch {
-            throw NodeError.refused(.internalError, "The stored metadata is damaged: \(error).")
-        }
-    }
-
-    @Sendable private func sliverStatus(_ request: ServerRequest) async throws -> ServerResponse {
-        try .success(try await node.sliverStatus(try request.sliver(parameters)).rawValue)
     }
 
     // MARK: Confirmations and the rest
@@ -218,11 +181,27 @@ package struct StorageNodeAPI: Sendable {
         _ request: ServerRequest,
         _ persistence: BlobPersistence
     ) async throws -> ServerResponse {
-        let signed = try await node.confirmation(
-            of: try request.blob(),
-            persistence: persistence,
-            height: try request.height()
-        )
+        let blob = try request.blob()
+        let height = try request.height()
+        let patience = try request.patience()
+        let signed: SignedMessage
+        do {
+            signed = try await node.confirmation(
+                of: blob,
+                persistence: persistence,
+                height: height,
+                patience: patience
+            )
+        } catch NodeError.refused(.missingSlivers, let message) {
+            guard try await storePending(of: blob) else {
+                throw NodeError.refused(.missingSlivers, message)
+            }
+            signed = try await node.confirmation(
+                of: blob,
+                persistence: persistence,
+                height: nil
+            )
+        }
         return try .success(WireConfirmation(signed))
     }
 
@@ -231,7 +210,8 @@ package struct StorageNodeAPI: Sendable {
     }
 
     @Sendable private func health(_ request: ServerRequest) async throws -> ServerResponse {
-        try .success(WireHealth(try await node.health()))
+        let detailed = try request.flag("detailed")
+        return try .success(WireHealth(try await node.health(), detailed: detailed))
     }
 
     @Sendable private func blocks(_ request: ServerRequest) async throws -> ServerResponse {

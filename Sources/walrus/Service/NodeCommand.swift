@@ -85,6 +85,7 @@ struct NodeCommand: AsyncParsableCommand {
         let api = StorageNodeAPI(
             node: node,
             parameters: try EncodingParameters(shardCount: committee.shardCount),
+            time: time,
             pool: BlockingPool(threads: 2, name: "verify")
         )
         let endpoint = try service.endpoint()

@@ -72,7 +72,8 @@ final class FakeNode: StorageNodeConnection {
 
     func sliverBytes(
         _ name: SliverName,
-        range: Range<Int>
+        range: Range<Int>,
+        of length: Int
     ) async throws(NodeError) -> [UInt8] {
         try with { (state) throws(NodeError) in
             guard let sliver = state.slivers[name] else {
@@ -106,7 +107,8 @@ final class FakeNode: StorageNodeConnection {
     func confirmation(
         of blob: BlobID,
         persistence: BlobPersistence,
-        height: UInt64?
+        height: UInt64?,
+        patience: Duration
     ) async throws(NodeError) -> SignedMessage {
         try with { (state) throws(NodeError) in
             state.heights.append(height)
@@ -130,6 +132,7 @@ final class FakeNode: StorageNodeConnection {
         status: .catchingUp,
         shards: [3, 7],
         height: 99,
+        ledgerHeight: 104,
         blockHash: BlockHash(bytes: [UInt8](repeating: 7, count: 32)),
         isFull: true
     )
