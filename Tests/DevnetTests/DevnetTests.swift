@@ -76,6 +76,64 @@ internal import Testing
         }
     }
 
+    /// What `blob-status --json` says: what the nodes say, the event too, letter by letter.
+    @Test func theStatusOfABlobIsTheNodesWord() throws {
+        try Scratch.with { scratch in
+            let net = try Devnet(in: scratch)
+            let file = try makeFile("\(scratch.path)/file", count: 5000)
+            let other = try makeFile("\(scratch.path)/other", count: 5001)
+            #expect(try net.walrus("store", "--permanent", file).status == 0)
+            let blob = try net.store(other)
+            for name in ["node-00", "node-04", "node-09"] { try net.killNow(name) }
+
+            let permanent = try net.walrus("blob-status", "--json", "--file", file)
+            #expect(permanent.status == 0, "\(permanent)")
+            let members =
+                #""deletableCounts":\{"count_deletable_certified":0,"#
+                + #""count_deletable_total":0\},"endEpoch":1,"initialCertifiedEpoch":0,"#
+                + #""isCertified":true,"statusEvent":\{"eventSeq":"[0-9]+","#
+                + #""txDigest":"[1-9A-HJ-NP-Za-km-z]{43,44}"\}"#
+            let wanted = try Regex(
+                #"^\{"blobId":"[A-Za-z0-9_-]{43}","file":"[^"]+","status":\{"permanent":\{"#
+                    + members + #"\}\}\}$"#
+            )
+            let compact = permanent.output.filter { !$0.isWhitespace }
+            #expect(try wanted.wholeMatch(in: compact) != nil, "\(compact)")
+
+            let deletable = try net.walrus("blob-status", "--json", "--blob-id", blob)
+            #expect(
+                deletable.output.filter { !$0.isWhitespace }
+                    == #"{"blobId":"\#(blob)","status":{"deletable":{"deletableCounts":{"#
+                    + #""count_deletable_certified":1,"count_deletable_total":1},"#
+                    + #""initialCertifiedEpoch":0}}}"#,
+                "\(deletable)"
+            )
+            let unknown = String(repeating: "A", count: 43)
+            let none = try net.walrus("blob-status", "--json", "--blob-id", unknown)
+            #expect(
+                none.output.filter { !$0.isWhitespace }
+                    == #"{"blobId":"\#(unknown)","status":"nonexistent"}"#
+            )
+            let text = try net.walrus("blob-status", "--blob-id", blob)
+            #expect(text.output.contains("deletable, certified since epoch 0"), "\(text)")
+            // One node more, and there is no quorum to say anything.
+            try net.killNow("node-05")
+            let silent = try net.walrus("blob-status", "--blob-id", blob)
+            #expect(silent.status == 1, "\(silent)")
+            #expect(silent.errors.contains("quorum"), "\(silent)")
+            for wrong in ["0s", "5", "s", "-1s", "99999999999999s"] {
+                let refused = try net.walrus(
+                    "blob-status",
+                    "--blob-id",
+                    blob,
+                    "--timeout=\(wrong)"
+                )
+                #expect(refused.status == 64, "\(wrong)")
+            }
+            #expect(net.stop() == 0)
+        }
+    }
+
     @Test func refusesWhatIsWrongAndSaysWhatToDo() throws {
         try Scratch.with { scratch in
             let net = try Devnet(in: scratch, nodes: 4)

@@ -2,19 +2,24 @@ internal import ArgumentParser
 internal import BlobClient
 internal import BlobModel
 internal import ErasureCoding
-internal import Ledger
 internal import LocalNetwork
+internal import Transport
 
 /// `walrus blob-status`.
 struct BlobStatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "blob-status",
-        abstract: "Say what the ledger knows of a blob.",
+        abstract: "Say what the storage nodes know of a blob.",
         discussion: """
               walrus blob-status --blob-id BLOB_ID
               walrus blob-status --file notes.txt --json
 
-            Exit codes: 0 the ledger answered, whatever it said; 1 it did not; 64 used wrongly.
+            Every node is asked. What is printed is what so many of them agree on that one of them
+            must be right, or what the ledger confirms; that there is no such blob must be a
+            quorum's word. The event is the transaction that made the status what it is.
+
+            Exit codes: 0 the nodes answered, whatever they said; 1 too few did, or they do not
+            agree; 64 used wrongly.
             """
     )
 
@@ -26,6 +31,9 @@ struct BlobStatusCommand: AsyncParsableCommand {
     @Option(help: "A file, whose id is computed.", completion: .file())
     var file: String?
 
+    @Option(help: "How long nodes may take: 500ms, 10s, 2m.")
+    var timeout = Patience(duration: .seconds(10))
+
     func validate() throws {
         guard (blob == nil) != (file == nil) else {
             throw ValidationError("Name either a blob with --blob-id or a file with --file.")
@@ -35,7 +43,7 @@ struct BlobStatusCommand: AsyncParsableCommand {
     private struct Output: Encodable {
         let blobId: String
         let file: String?
-        let status: BlobStatusOutput
+        let status: WireBlobStatus
     }
 
     func run() async throws {
@@ -52,10 +60,13 @@ struct BlobStatusCommand: AsyncParsableCommand {
                 )
                 id = try RedStuffEncoder(parameters).metadata(of: bytes).blobID
             }
-            let status = BlobStatusOutput(try await network.access.ledger.status(of: id))
+            let status = try await network.access.client.status(
+                of: id,
+                patience: timeout.duration
+            )
             if options.json {
                 try walrus.Output.printJSON(
-                    Output(blobId: id.description, file: file, status: status)
+                    Output(blobId: id.description, file: file, status: WireBlobStatus(status))
                 )
             } else {
                 print("\(id): \(status.text)")
@@ -64,97 +75,44 @@ struct BlobStatusCommand: AsyncParsableCommand {
     }
 }
 
-/// The status of a blob as the ledger has it, in the reference's shape without the event.
-enum BlobStatusOutput: Encodable {
-    struct Counts: Encodable {
-        let count_deletable_total: Int
-        let count_deletable_certified: Int
-    }
+/// A duration on the command line.
+struct Patience: ExpressibleByArgument {
+    let duration: Duration
 
-    struct Permanent: Encodable {
-        let endEpoch: Epoch
-        let isCertified: Bool
-        let deletableCounts: Counts
-        let initialCertifiedEpoch: Epoch?
-    }
+    init(duration: Duration) { self.duration = duration }
 
-    struct Deletable: Encodable {
-        let initialCertifiedEpoch: Epoch?
-        let deletableCounts: Counts
-    }
-
-    case nonexistent
-    case invalid(since: Epoch)
-    case permanent(Permanent)
-    case deletable(Deletable, end: Epoch)
-
-    private enum CodingKeys: String, CodingKey { case invalid, permanent, deletable }
-
-    init(_ record: BlobStatusRecord) {
-        if let since = record.invalidSince {
-            self = .invalid(since: since)
-            return
-        }
-        var permanent: [(end: Epoch, certified: Epoch?)] = []
-        var deletable: [(end: Epoch, certified: Epoch?)] = []
-        for holding in record.holdings {
-            switch holding {
-            case .blob(let blob) where blob.deletable: deletable.append((blob.end, blob.certified))
-            case .blob(let blob): permanent.append((blob.end, blob.certified))
-            case .pooled(let blob, let end): deletable.append((end, blob.certified))
-            }
-        }
-        permanent.removeAll { $0.end <= record.currentEpoch }
-        deletable.removeAll { $0.end <= record.currentEpoch }
-        let first = (permanent + deletable).compactMap(\.certified).min()
-        let counts = Counts(
-            count_deletable_total: deletable.count,
-            count_deletable_certified: deletable.filter { $0.certified != nil }.count
-        )
-        let certified = permanent.filter { $0.certified != nil }
-        if let best = (certified.isEmpty ? permanent : certified).max(by: { $0.end < $1.end }) {
-            self = .permanent(
-                Permanent(
-                    endEpoch: best.end,
-                    isCertified: best.certified != nil,
-                    deletableCounts: counts,
-                    initialCertifiedEpoch: first
-                )
-            )
-        } else if let end = deletable.map(\.end).max() {
-            self = .deletable(
-                Deletable(initialCertifiedEpoch: first, deletableCounts: counts),
-                end: end
-            )
-        } else {
-            self = .nonexistent
+    /// Takes digits and `ms`, `s` or `m`, up to a day.
+    init?(argument: String) {
+        let digits = argument.prefix { $0.isASCII && $0.isNumber }
+        guard let count = Int(digits), (1...86_400_000).contains(count) else { return nil }
+        switch argument.dropFirst(digits.count) {
+        case "ms": duration = .milliseconds(count)
+        case "s" where count <= 86_400: duration = .seconds(count)
+        case "m" where count <= 1440: duration = .seconds(count * 60)
+        default: return nil
         }
     }
 
-    func encode(to encoder: any Encoder) throws {
-        if case .nonexistent = self {
-            var container = encoder.singleValueContainer()
-            return try container.encode("nonexistent")
-        }
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        switch self {
-        case .nonexistent: break
-        case .invalid(let since): try container.encode(["sinceEpoch": since], forKey: .invalid)
-        case .permanent(let status): try container.encode(status, forKey: .permanent)
-        case .deletable(let status, _): try container.encode(status, forKey: .deletable)
-        }
-    }
+    var defaultValueDescription: String { "\(duration.components.seconds)s" }
+}
 
-    var text: String {
+extension NodeBlobStatus {
+    /// The status in words.
+    fileprivate var text: String {
         switch self {
         case .nonexistent: "not on this network"
-        case .invalid(let since): "invalid since epoch \(since): it was encoded inconsistently"
-        case .permanent(let status):
-            "permanent, \(status.isCertified ? "certified" : "registered"), "
-                + "until epoch \(status.endEpoch)"
-        case .deletable(let status, let end):
-            "deletable, \(status.initialCertifiedEpoch == nil ? "registered" : "certified"), "
-                + "until epoch \(end)"
+        case .invalid(let event): "invalid since \(event.text): it was encoded inconsistently"
+        case .permanent(let end, let isCertified, let event, _, _):
+            "permanent, \(isCertified ? "certified" : "registered"), until epoch \(end) "
+                + "(\(event.text))"
+        case .deletable(let counts, let epoch):
+            "deletable, "
+                + (epoch.map { "certified since epoch \($0)" } ?? "registered")
+                + ", \(counts.total) objects, \(counts.certified) of them certified"
         }
     }
+}
+
+extension StatusEvent {
+    fileprivate var text: String { "event \(index) of transaction \(transaction)" }
 }
