@@ -32,6 +32,10 @@ package struct LedgerHeadStore: HeadStore {
         try await lease(.takeOverLease(.id(volume), mount: mount))
     }
 
+    package func keepLease(token: UInt32) async throws(HeadStoreError) -> Lease {
+        try await lease(.keepLease(.id(volume), token: token))
+    }
+
     package func releaseLease(token: UInt32) async throws(HeadStoreError) {
         _ = try await execute(.releaseLease(.id(volume), token: token))
     }

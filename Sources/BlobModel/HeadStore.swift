@@ -114,6 +114,9 @@ package protocol HeadStore: Sendable {
     /// Takes the lease from another holder whose patience with our claim has run out.
     func takeOverLease() async throws(HeadStoreError) -> Lease
 
+    /// Answers a claim: the holder is alive, and keeps the lease.
+    func keepLease(token: UInt32) async throws(HeadStoreError) -> Lease
+
     func releaseLease(token: UInt32) async throws(HeadStoreError)
 
     /// Makes `manifest` the head with the sequence `expected + 1`; `expected` is 0 for the first.

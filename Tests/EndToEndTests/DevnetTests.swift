@@ -5,40 +5,10 @@ internal import Testing
 /// The network as processes of its own, killed while files are being copied.
 @Suite(.enabled(if: Fixture.canMount, "needs /dev/fuse: nothing is mounted here"), .serialized)
 struct DevnetTests {
-    private struct Devnet: Decodable {
-        struct Member: Decodable {
-            let role: String
-            let pid: Int32
-            let url: String
-            let directory: String
-        }
-        let processes: [Member]
-        let network: String
-    }
-
-    private func start(_ fixture: Fixture, in folder: String) throws -> Devnet {
-        let devnet = Process()
-        devnet.executableURL = URL(filePath: Tool.products + "/walrus")
-        devnet.arguments = ["devnet", "--dir", folder, "--nodes", "10"]
-        devnet.standardOutput = FileHandle.nullDevice
-        devnet.standardError = FileHandle.nullDevice
-        try devnet.run()
-        fixture.scratch.owns(process: devnet.processIdentifier)
-        let file = folder + "/devnet.json"
-        for _ in 0..<600 where !FileManager.default.fileExists(atPath: file) {
-            guard devnet.isRunning else { break }
-            usleep(100_000)
-        }
-        let data = try #require(FileManager.default.contents(atPath: file), "devnet started")
-        let network = try JSONDecoder().decode(Devnet.self, from: data)
-        for member in network.processes { fixture.scratch.owns(process: member.pid) }
-        return network
-    }
-
     @Test func copyingGoesOnWhileThreeNodesAreKilled() throws {
         try Scratch.with { scratch in
             let fixture = try Fixture(scratch)
-            let devnet = try start(fixture, in: scratch.path + "/devnet")
+            let devnet = try Devnet.start(fixture, in: scratch.path + "/devnet")
             #expect(devnet.processes.filter { $0.role == "node" }.count == 10)
             #expect(devnet.processes.filter { $0.role == "ledger" }.count == 1)
             try fixture.walrusfs("create", "--network", devnet.network, "volume")
@@ -85,7 +55,7 @@ struct DevnetTests {
     @Test func blobsAreStoredAndReadWithThreeNodesGone() throws {
         try Scratch.with { scratch in
             let fixture = try Fixture(scratch)
-            let devnet = try start(fixture, in: scratch.path + "/devnet")
+            let devnet = try Devnet.start(fixture, in: scratch.path + "/devnet")
             let file = scratch.path + "/file"
             try Tool.script("head -c 1500000 /dev/urandom > \(file)")
             try fixture.walrus("store", "--network", devnet.network, file)

@@ -50,6 +50,9 @@ package final class Scratch {
     /// A process that the test started and that must not outlive it.
     package func owns(process: Int32) { processes.append(process) }
 
+    /// A process that has ended and was waited for: its number may be somebody else's by now.
+    package func disowns(process: Int32) { processes.removeAll { $0 == process } }
+
     /// The mountpoints below the folder.
     package var mounts: [String] {
         let table = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)) ?? ""

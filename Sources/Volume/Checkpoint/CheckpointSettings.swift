@@ -23,6 +23,9 @@ package struct CheckpointSettings: Sendable {
     package var packsInFlightMax = 8
     /// Deltas since the last base, at most.
     package var deltasMax = 64
+    /// How often a mount looks whether its lease is claimed: several times within the ledger's
+    /// patience with a holder.
+    package var leaseCheck: Duration = .seconds(5)
     /// How long a person who takes a lease over waits; ledgers give a holder 30 s to answer.
     package var takeOverPatience: Duration = .seconds(120)
     /// The first wait after a failure that may pass, and the longest.

@@ -21,8 +21,11 @@ package struct CheckpointStatus: Sendable {
     /// Packs stored, and their bytes, since the checkpointer was opened.
     package var packsStored: UInt64
     package var bytesStored: UInt64
-    /// Bytes written since the last cut, and the age (ms) of the oldest change.
+    /// Whether the ledger was reached, and the lease taken.
+    package var isOpen: Bool
+    /// Bytes written that no published checkpoint has; 0 only when there is no change at all.
     package var unpublishedBytes: UInt64
+    /// The age (ms) of the oldest change since the last cut.
     package var unpublishedAge: UInt64
     package var token: UInt32?
     /// Why nothing will be published any more.
@@ -36,10 +39,10 @@ package actor Checkpointer {
     let environment: CheckpointEnvironment
     private(set) var machine: CheckpointMachine?
     private(set) var work: CheckpointWork?
-    private var token: UInt32?
+    var token: UInt32?
 
     // A step in flight, and those who wait for its end.
-    private var isRunning = false
+    private(set) var isRunning = false
     private var waiters: [CheckedContinuation<Void, Never>] = []
 
     /// Cuts made, and the number of the last one whose checkpoint is published.
@@ -53,8 +56,10 @@ package actor Checkpointer {
     private var packsStored: UInt64 = 0
     private var bytesStored: UInt64 = 0
     private var currentStep: String?
-    private var stopped: CheckpointError?
+    private(set) var stopped: CheckpointError?
     private var lastError: CheckpointError?
+    /// User bytes in the cut in flight.
+    private var bytesInCut: UInt64 = 0
 
     package init(_ environment: CheckpointEnvironment) { self.environment = environment }
 
@@ -95,10 +100,18 @@ package actor Checkpointer {
             )
         }
         machine.begin(current: record.head)
-        if case .stranded(let current) = machine.stopped { throw .stranded(current: current) }
+        if case .stranded(let current) = machine.stopped {
+            // Who can not publish must not stand in the way of who can. A failure changes nothing:
+            // this mount's claimants get no answer from it.
+            _ = try? await ledger { () async throws(HeadStoreError) in
+                try await environment.heads.releaseLease(token: lease.token)
+            }
+            throw .stranded(current: current)
+        }
         let ready = machine
         try await environment.blocking { () throws(CheckpointError) in
             try volume { () throws(VolumeError) in
+                try source.setLocalValue(LeaseToken.localName, LeaseToken.encode(lease.token))
                 try source.setPublishedSequence(ready.sequence - 1)
                 try source.setLeaseToken(lease.token)
             }
@@ -110,50 +123,12 @@ package actor Checkpointer {
         token = lease.token
     }
 
-    private func acquireLease(takingOver: Bool) async throws(CheckpointError) -> Lease {
-        let heads = environment.heads
-        let lease = try await ledger { () async throws(HeadStoreError) in
-            try await heads.acquireLease()
-        }
-        if lease.holder == environment.mountKey { return lease }
-        guard takingOver else { throw .leaseLost }
-        let start = environment.time.uptime
-        while environment.time.uptime - start < environment.settings.takeOverPatience {
-            do throws(HeadStoreError) {
-                let lease = try await heads.takeOverLease()
-                if lease.holder == environment.mountKey { return lease }
-            } catch {
-                switch error {
-                // The ledger's patience is not over, or the ledger is out of reach.
-                case .rejected, .unavailable, .outcomeUnknown: break
-                // The holder answered.
-                case .leaseLost: throw .leaseLost
-                case .conflict, .unknownVolume, .cancelled: throw .heads(error)
-                }
-            }
-            guard await sleep(for: .seconds(1)) else { throw .cancelled }
-        }
-        throw .leaseLost
-    }
-
-    /// Gives the lease back; the volume takes no writes any more.
-    package func close() async throws(CheckpointError) {
-        guard let token, stopped == nil else { return }
-        let environment = environment
-        try await environment.blocking { () throws(CheckpointError) in
-            try volume { () throws(VolumeError) in try environment.source.setLeaseToken(nil) }
-        }
-        self.token = nil
-        try await ledger { () async throws(HeadStoreError) in
-            try await environment.heads.releaseLease(token: token)
-        }
-    }
-
     /// Makes checkpoints when they are due, until the task is cancelled or publishing ends.
     package func run() async {
         var pause = environment.settings.retryFirst
         while !Task.isCancelled, stopped == nil {
             do throws(CheckpointError) {
+                if machine == nil { try await openLate() }
                 if isDue {
                     try await checkpoint(asked: hasChanges)
                     pause = environment.settings.retryFirst
@@ -192,6 +167,8 @@ package actor Checkpointer {
                 guard error.isTransient else { throw error }
                 if let patience, environment.time.uptime - start >= patience { throw error }
                 guard await sleep(for: jittered(pause)) else { throw .cancelled }
+                // Until the checkpointer is open nothing was tried that would want a rest.
+                guard machine != nil else { continue }
                 pause = min(pause * 2, environment.settings.retryLongest)
             }
         }
@@ -200,13 +177,15 @@ package actor Checkpointer {
     package func status() -> CheckpointStatus {
         let head = machine?.head
         let unpublished = environment.source.unpublished()
+        let isInFlight = environment.source.cutInFlight() != nil
         return CheckpointStatus(
             sequence: head?.manifest.sequence ?? 0,
             manifest: head?.manifestBlob,
             step: currentStep,
             packsStored: packsStored,
             bytesStored: bytesStored,
-            unpublishedBytes: unpublished.bytes,
+            isOpen: machine != nil,
+            unpublishedBytes: unpublished.bytes + (isInFlight ? max(1, bytesInCut) : 0),
             unpublishedAge: unpublished.age,
             token: token,
             stopped: stopped,
@@ -235,13 +214,13 @@ package actor Checkpointer {
         return hasChanges
     }
 
-    private func sleep(for duration: Duration) async -> Bool {
+    func sleep(for duration: Duration) async -> Bool {
         // It only throws when the task is cancelled.
         (try? await environment.time.sleep(for: duration)) != nil
     }
 
     /// Between half of the pause and all of it, so that mounts do not return in step.
-    private func jittered(_ pause: Duration) -> Duration {
+    func jittered(_ pause: Duration) -> Duration {
         let share = Int(environment.entropy.uint64(below: 512)) + 512
         return pause * share / 1024
     }
@@ -251,7 +230,7 @@ package actor Checkpointer {
     /// Takes steps until none is left; those who wait are woken also on a throw.
     private func checkpoint(asked: Bool) async throws(CheckpointError) {
         precondition(!isRunning)
-        guard machine != nil else { throw .leaseLost }
+        guard machine != nil else { throw Self.notOpenYet }
         isRunning = true
         lastStart = environment.time.uptime
         defer {
@@ -357,13 +336,21 @@ package actor Checkpointer {
         case .leaseLost: error = .leaseLost
         case .stranded(let current): error = .stranded(current: current)
         }
+        try await stop(error)
+        throw error
+    }
+
+    /// Ends publishing; the volume takes no writes any more, and keeps those it has.
+    func stop(_ error: CheckpointError) async throws(CheckpointError) {
         stopped = error
         let source = environment.source
         try await environment.blocking { () throws(CheckpointError) in
             try volume { () throws(VolumeError) in try source.setLeaseToken(nil) }
         }
-        throw error
     }
+
+    /// Has the step under way be the last one: another mount has the lease.
+    func noteLeaseLost() { machine?.handle(.leaseLost) }
 
     /// Tells the machine, and makes its progress durable.
     private func note(_ event: CheckpointMachine.Event) async throws(CheckpointError) {
@@ -379,8 +366,10 @@ package actor Checkpointer {
     }
 
     private func cut(_ work: CheckpointWork) async throws(CheckpointError) {
+        let bytes = environment.source.unpublished().bytes
         let cut = try await environment.blocking { () throws(CheckpointError) in try work.cut() }
         cutsMade += 1
+        bytesInCut = bytes
         guard !cut.isEmpty || machine?.head == nil else {
             cut.snapshot.close()
             let sequence = (machine?.sequence ?? 1) - 1
@@ -440,7 +429,7 @@ package actor Checkpointer {
         return blobs
     }
 
-    private func ledger<Result: Sendable>(
+    func ledger<Result: Sendable>(
         _ body: @Sendable () async throws(HeadStoreError) -> Result
     ) async throws(CheckpointError) -> Result {
         do throws(HeadStoreError) { return try await body() } catch { throw .heads(error) }

@@ -53,7 +53,8 @@ extension VolumeCore {
             }
             try finish()
         }
-        for slice in slices.values where slice.unplaced != nil {
+        // Later ones are counted already.
+        for slice in slices.values where slice.unplaced ?? .max <= cut {
             for piece in slice.pieces { unpublishedBytes += UInt64(piece.length) }
         }
         if dirtySince == nil { dirtySince = time.uptime }

@@ -38,6 +38,12 @@ struct DevnetCommand: AsyncParsableCommand {
     )
     var shardCount: Int?
 
+    @Option(
+        name: .customLong("lease-patience"),
+        help: "How long a mount of a new network has to answer for its lease: 500ms, 30s, 10m."
+    )
+    var leasePatience = Patience(duration: .seconds(30))
+
     @Option(name: .customLong("log-level"), help: "The log level of the processes.")
     var logLevel = "notice"
 
@@ -116,7 +122,8 @@ struct DevnetCommand: AsyncParsableCommand {
         let genesis = try DevnetFounding(
             layout: layout,
             shardCount: shardCount ?? nodes,
-            ports: try await FreePorts.find(nodes + 1)
+            ports: try await FreePorts.find(nodes + 1),
+            patience: leasePatience.duration
         ).found()
         return (layout, genesis, true)
     }

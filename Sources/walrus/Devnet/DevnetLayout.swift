@@ -32,6 +32,8 @@ struct DevnetFounding {
     let shardCount: Int
     /// The ledger's port, then the nodes'.
     let ports: [UInt16]
+    /// How long the holder of a volume's lease has to answer a claim.
+    let patience: Duration
 
     private var files: LinuxFileSystem { CommandFiles.files }
 
@@ -48,7 +50,7 @@ struct DevnetFounding {
             ledgerNetworkKey: ledger.network.publicKey,
             blockKey: ledger.voice.publicKey,
             administrator: Address(of: ledger.account.publicKey),
-            rules: GenesisRules(),
+            rules: GenesisRules(patienceMilliseconds: UInt64(patience / .milliseconds(1))),
             nodes: nodes.enumerated().map { index, keys in
                 GenesisNode(
                     name: DevnetLayout.nodeName(index),

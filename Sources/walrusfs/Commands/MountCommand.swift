@@ -18,6 +18,15 @@ struct MountCommand: AsyncParsableCommand {
               walrusfs mount ~/walrus
               walrusfs mount -f -o ro,allow_other photos /mnt/photos
 
+            A volume is written by one mount at a time, which holds its lease. --take-over takes the
+            lease from a mount that is gone for good: it is asked first, and loses the lease if it
+            does not answer for as long as the network is patient (30 seconds). A mount that lives
+            answers, and must be unmounted instead. One that was cut off turns read-only when it
+            comes back, and keeps what it has not published.
+
+            If the network does not answer, the volume is mounted with what is on this machine, and
+            publishes when the network is back; 'walrusfs status' says what it waits for.
+
             Options of -o: ro, allow_other, noatime, nodev/dev, nosuid/suid, noexec/exec;
             fsync=local (the default: stable on this disk) or fsync=network (certified and
             published); commit=SECONDS, after which unsynced work is synced (1); and
@@ -31,6 +40,9 @@ struct MountCommand: AsyncParsableCommand {
     @Flag(name: .short, help: "Stay in the foreground, until unmounted or told to end.")
     var foreground = false
 
+    @Flag(name: .customLong("take-over"), help: "Take the lease of a mount that does not answer.")
+    var takesOver = false
+
     @Option(name: .short, help: "Mount options, separated by commas.")
     var options: [String] = []
 
@@ -41,7 +53,10 @@ struct MountCommand: AsyncParsableCommand {
         guard (1...2).contains(arguments.count) else {
             throw ValidationError("give a volume and a mountpoint, or a mountpoint alone")
         }
-        _ = try parsedOptions()
+        let options = try parsedOptions()
+        if takesOver, options.mount.isReadOnly {
+            throw ValidationError("a read-only mount needs no lease, so it takes none over")
+        }
     }
 
     private var volume: String { arguments.count == 2 ? arguments[0] : Home.defaultVolume }
@@ -49,6 +64,7 @@ struct MountCommand: AsyncParsableCommand {
     private func parsedOptions() throws -> (mount: MountOptions, volume: VolumeOptions) {
         var mount = MountOptions()
         var volume = VolumeOptions()
+        volume.takesOver = takesOver
         for option in options.flatMap({ $0.split(separator: ",") }).map(String.init) {
             guard mount.apply(option) || volume.apply(option) else {
                 throw ValidationError("unknown mount option '\(option)'")
@@ -88,6 +104,10 @@ struct MountCommand: AsyncParsableCommand {
     private func startDaemon(_ state: String, _ mountpoint: Mountpoint) throws(CommandFailure) {
         let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().path
         var command = ["mount", "-f"]
+        if takesOver {
+            command.append("--take-over")
+            Terminal.printError("asking the mount that has '\(volume)' now for an answer …")
+        }
         for option in options { command += ["-o", option] }
         command += ["--", volume, mountpoint.path]
         do throws(DaemonError) {

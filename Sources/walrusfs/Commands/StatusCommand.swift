@@ -32,6 +32,7 @@ struct StatusCommand: ParsableCommand {
         print("contents     \(Terminal.bytes(used)) in \(report.inodes) files")
         print("checkpoint   \(report.sequence == 0 ? "none yet" : String(report.sequence))")
         print("unpublished  \(Terminal.bytes(report.unpublishedBytes))")
+        if let reason = report.waitingFor { print("waiting for  \(reason)") }
         if let step = report.step { print("working on   \(step)") }
         if let error = report.lastError { print("last error   \(error)") }
         if let reason = report.stopped { print("stopped      \(reason)") }

@@ -7,9 +7,13 @@ struct UmountCommand: ParsableCommand {
         commandName: "umount",
         abstract: "Unmount a volume, with everything safe on this machine.",
         discussion: """
-            Everything written is made durable on the local disk, and what the network does not
-            have yet is told; it goes on at the next mount. With --sync the network gets it first.
-            When the command returns, the serving process has ended and let go of all files.
+            Everything written is made durable on the local disk. When the network has it all, the
+            lease goes back, and any machine with the key may mount the volume next. What the
+            network does not have yet is told: it stays here, the lease too, and the next mount of
+            this volume on this machine sends it; until then no other machine can write the volume,
+            unless a person there takes it over, which leaves this work behind. With --sync the
+            network gets everything first. When the command returns, the serving process has ended
+            and let go of all files.
 
               walrusfs umount ~/walrus
               walrusfs umount --sync ~/walrus
@@ -55,7 +59,7 @@ struct UmountCommand: ParsableCommand {
         if let report, report.unpublishedBytes > 0 {
             print(
                 "\(Terminal.bytes(report.unpublishedBytes)) are only on this machine yet; the next "
-                    + "mount sends them to the network."
+                    + "mount sends them to the network. Until then this machine keeps the lease."
             )
         }
     }

@@ -1,5 +1,6 @@
 internal import BlobClient
 internal import BlobModel
+internal import Ledger
 internal import LocalNetwork
 internal import Logging
 internal import SystemIO
@@ -71,7 +72,8 @@ extension CommandFailure {
             case .embedded(.exists): .exists
             case .embedded(.foreign), .embedded(.damaged): .damaged
             case .embedded(.disk): .inputOutput
-            case .embedded, .ledger: .unavailable
+            case .embedded: .unavailable
+            case .ledger(let error): error.isTransient ? .unavailable : .failure
             }
         self.init(status, "\(error)")
     }
@@ -104,7 +106,9 @@ extension CommandFailure {
             self.init(
                 .busy,
                 "another mount may write '\(volume)' now; this one is read-only and keeps what "
-                    + "it has not published"
+                    + "it has not published",
+                advice: "read it with 'walrusfs mount -o ro'; unmount the other one to write here, "
+                    + "or, if it is gone for good, use 'walrusfs mount --take-over'"
             )
         case .stranded:
             self.init(

@@ -142,9 +142,10 @@ final class OpenVolume: Sendable {
     ) async throws(CommandFailure) -> SyncReport {
         try await syncLocally()
         guard scope == .network else {
+            let status = await network?.status()
             return SyncReport(
-                sequence: await network?.status().sequence ?? 0,
-                unpublishedBytes: hasNetwork ? volume.unpublished().bytes : 0
+                sequence: status?.sequence ?? 0,
+                unpublishedBytes: status?.unpublishedBytes ?? 0
             )
         }
         guard let network else {
@@ -155,7 +156,8 @@ final class OpenVolume: Sendable {
             )
         }
         let sequence = try await network.sync(progress)
-        return SyncReport(sequence: sequence, unpublishedBytes: volume.unpublished().bytes)
+        let unpublished = await network.status().unpublishedBytes
+        return SyncReport(sequence: sequence, unpublishedBytes: unpublished)
     }
 
     private func syncLocally() async throws(CommandFailure) {
@@ -171,7 +173,6 @@ final class OpenVolume: Sendable {
         let network = await network?.status()
         // Statistics of a failed volume are zero; the failure is told below.
         let statistics = try? volume.statistics()
-        let unpublished = hasNetwork ? volume.unpublished() : (bytes: 0, age: 0)
         return StatusReport(
             volume: name,
             mountpoint: mountpoint,
@@ -184,8 +185,9 @@ final class OpenVolume: Sendable {
             inodes: statistics?.inodesUsed ?? 0,
             sequence: network?.sequence ?? 0,
             manifest: network?.manifest,
-            unpublishedBytes: unpublished.bytes,
-            unpublishedAge: unpublished.age,
+            unpublishedBytes: network?.unpublishedBytes ?? 0,
+            unpublishedAge: hasNetwork ? volume.unpublished().age : 0,
+            waitingFor: network?.waitingFor,
             step: network?.step,
             lastError: network?.lastError ?? background.failure,
             stopped: network?.stopped

@@ -86,13 +86,19 @@ extension VolumeMaker {
             )
             try await make(name, path, volume: Hex.encode(key.volume.bytes), secrets, settings) {
                 (volume) async throws(CommandFailure) in
-                let environment = try await CheckpointEnvironment.make(
-                    volume,
-                    id: key.volume,
+                let identity = VolumeIdentity(
+                    volume: key.volume,
                     name: name,
                     state: path,
-                    secrets,
-                    session
+                    secrets: secrets,
+                    pool: BlockingPool(threads: 4, name: "checkpoint")
+                )
+                let found = try await identity.find(on: session)
+                let environment = CheckpointEnvironment(
+                    volume,
+                    identity,
+                    blobs: found.blobs,
+                    heads: found.heads
                 )
                 do throws(CheckpointError) {
                     _ = try await Attachment(environment).run()

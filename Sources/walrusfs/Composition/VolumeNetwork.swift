@@ -8,63 +8,9 @@ internal import Volume
 internal import VolumeFormat
 
 // How a volume is bound to its network: the account derived from its secret signs for its pool and
-// its head; the mount key of this state directory holds the lease.
-
-extension CheckpointEnvironment {
-    /// What the checkpoints of a volume in the state directory `state` stand on.
-    static func make(
-        _ volume: Volume,
-        id: VolumeID,
-        name: String,
-        state: String,
-        _ secrets: VolumeSecrets,
-        _ session: NetworkSession
-    ) async throws(CommandFailure) -> CheckpointEnvironment {
-        let files = LinuxFileSystem()
-        let pool = BlockingPool(threads: 4, name: "checkpoint")
-        let keys = VolumeKeys(rootSecret: secrets.root)
-        let transactions = state + "/transactions"
-        do throws(SystemError) {
-            try await pool.run { () throws(SystemError) in try files.makeDirectories(transactions) }
-        } catch {
-            throw CommandFailure(error)
-        }
-        let journal = FileTransactionJournal(
-            directory: transactions,
-            files: files,
-            pool: pool
-        )
-        let sender = session.sender(account: keys.payingAccount, journal: journal)
-        let found: ObjectID?
-        do throws(BlobStoreError) {
-            found = try await VolumeRegistrar(sender: sender).find(id)?.pool
-        } catch {
-            throw CommandFailure(error, volume: name)
-        }
-        guard let found else {
-            throw CommandFailure(
-                .notFound,
-                "the network does not know the volume of this key ('\(name)', \(id))",
-                advice: "check that it is the right network"
-            )
-        }
-        let mountKey = SigningKey(seed: secrets.mount).publicKey
-        return CheckpointEnvironment(
-            source: volume,
-            blobs: NativeBlobStore(client: session.access.client, pool: found, sender: sender),
-            heads: LedgerHeadStore(volume: id, mount: mountKey, sender: sender),
-            keys: keys,
-            volume: id,
-            name: name,
-            mountKey: mountKey,
-            files: files,
-            directory: state,
-            time: LinuxTimeSource(),
-            entropy: LinuxEntropy(),
-            pool: pool
-        )
-    }
-}
+// its head; the mount key of this state directory holds the lease. A network that does not answer
+// when the mount begins is waited for behind its back
+// (`Docs/Decisions/0123-mounting-without-a-ledger.md`).
 
 /// A volume's connection to its network, while it is mounted.
 final class VolumeNetwork: Sendable {
@@ -72,30 +18,40 @@ final class VolumeNetwork: Sendable {
     struct Report: Sendable {
         var sequence: UInt64 = 0
         var manifest: String?
+        var unpublishedBytes: UInt64 = 0
+        var waitingFor: String?
         var step: String?
         var lastError: String?
         var stopped: String?
     }
 
     private let name: String
-    private let volume: Volume
-    private let session: NetworkSession
+    private let late: LateNetwork
     private let checkpointer: Checkpointer
-    /// Publishes when it is due; nil in a mount that only reads.
-    private let publishing: Task<Void, Never>?
+    /// Reaches the network, publishes when it is due and answers claims; nil in a mount that only
+    /// reads and has reached it.
+    private let working: Task<Void, Never>?
+    private let publishes: Bool
 
     private init(
         name: String,
-        volume: Volume,
-        session: NetworkSession,
+        late: LateNetwork,
         checkpointer: Checkpointer,
         publishes: Bool
     ) {
         self.name = name
-        self.volume = volume
-        self.session = session
+        self.late = late
         self.checkpointer = checkpointer
-        publishing = publishes ? Task { await checkpointer.run() } : nil
+        self.publishes = publishes
+        working =
+            publishes || late.found == nil
+            ? Task {
+                await late.waitUntilFound()
+                guard publishes else { return }
+                async let watching: Void = checkpointer.watchLease()
+                await checkpointer.run()
+                await watching
+            } : nil
     }
 
     /// Connects a volume: reads go to the network from now on, and checkpoints of it too.
@@ -112,49 +68,88 @@ final class VolumeNetwork: Sendable {
         _ options: VolumeOptions
     ) async throws(CommandFailure) -> VolumeNetwork? {
         guard let text = settings.network else {
-            if options.fsync == .local { return nil }
-            throw CommandFailure(.usage, "'\(name)' has no network for fsync=network")
+            if options.fsync == .local, !options.takesOver { return nil }
+            let wish = options.takesOver ? "--take-over" : "fsync=network"
+            throw CommandFailure(.usage, "'\(name)' has no network for \(wish)")
         }
         let (url, id) = try parse(text, id: id, name: name)
-        let session = try await NetworkSession.open(url, isQuiet: false)
+        let identity = VolumeIdentity(
+            volume: id,
+            name: name,
+            state: state,
+            secrets: secrets,
+            pool: BlockingPool(threads: 4, name: "checkpoint")
+        )
+        let late = LateNetwork(url, identity)
+        let isFound = try await late.connect()
+        if !isFound, options.takesOver, let failure = late.failure { throw failure }
         do throws(CommandFailure) {
-            let environment = try await CheckpointEnvironment.make(
+            var environment = CheckpointEnvironment(
                 volume,
-                id: id,
-                name: name,
-                state: state,
-                secrets,
-                session
+                identity,
+                blobs: LateBlobStore(network: late),
+                heads: LateHeadStore(network: late)
             )
-            try await setReader(volume, environment, isNear: session.access.embedded != nil)
+            if let rules = late.found?.session.access.genesis.rules {
+                let patience = Duration.milliseconds(Int64(clamping: rules.patienceMilliseconds))
+                environment.settings.leaseCheck = min(
+                    environment.settings.leaseCheck,
+                    max(patience / 4, .milliseconds(50))
+                )
+            }
+            try await setReader(volume, environment, url)
             let checkpointer = Checkpointer(environment)
             if !readOnly {
-                do throws(CheckpointError) {
-                    try await checkpointer.open()
-                } catch {
-                    throw CommandFailure(error, volume: name)
-                }
-                volume.setHasUploader(true)
-                if options.fsync == .network {
-                    volume.setNetworkSync { () throws(VolumeError) in
-                        do throws(CheckpointError) {
-                            try await checkpointer.sync(patience: options.patience)
-                        } catch {
-                            throw error.asVolumeError
-                        }
-                    }
-                }
+                try await open(checkpointer, volume, name, options, isFound: isFound)
             }
             return VolumeNetwork(
                 name: name,
-                volume: volume,
-                session: session,
+                late: late,
                 checkpointer: checkpointer,
                 publishes: !readOnly
             )
         } catch {
-            await session.close()
+            await late.close()
             throw error
+        }
+    }
+
+    /// Takes the lease, or begins without it when the ledger does not answer.
+    private static func open(
+        _ checkpointer: Checkpointer,
+        _ volume: Volume,
+        _ name: String,
+        _ options: VolumeOptions,
+        isFound: Bool
+    ) async throws(CommandFailure) {
+        do throws(CheckpointError) {
+            var isOpen = false
+            if isFound {
+                do throws(CheckpointError) {
+                    try await checkpointer.open(takingOver: options.takesOver)
+                    isOpen = true
+                } catch {
+                    guard error.isTransient, !options.takesOver else { throw error }
+                }
+            }
+            if !isOpen {
+                let isWritable = try await checkpointer.beginUnconnected()
+                Terminal.printError(
+                    "walrusfs: the network of '\(name)' does not answer; the volume is mounted "
+                        + (isWritable ? "with what is on this machine" : "read-only until it does")
+                )
+            }
+        } catch {
+            throw CommandFailure(error, volume: name)
+        }
+        volume.setHasUploader(true)
+        guard options.fsync == .network else { return }
+        volume.setNetworkSync { () throws(VolumeError) in
+            do throws(CheckpointError) {
+                try await checkpointer.sync(patience: options.patience)
+            } catch {
+                throw error.asVolumeError
+            }
         }
     }
 
@@ -181,11 +176,11 @@ final class VolumeNetwork: Sendable {
     private static func setReader(
         _ volume: Volume,
         _ environment: CheckpointEnvironment,
-        isNear: Bool
+        _ url: NetworkURL
     ) async throws(CommandFailure) {
         var settings = PlacedReaderSettings()
         // A copy on the same disk as the nodes saves nothing.
-        if isNear { settings.diskBytesMax = 0 }
+        if case .embedded = url { settings.diskBytesMax = 0 }
         let chosen = settings
         do throws(SystemError) {
             let reader = try await environment.pool.run { () throws(SystemError) in
@@ -201,7 +196,7 @@ final class VolumeNetwork: Sendable {
     func sync(
         _ progress: @escaping @Sendable (Progress) async -> Void
     ) async throws(CommandFailure) -> UInt64 {
-        guard publishing != nil else {
+        guard publishes else {
             throw CommandFailure(.notPermitted, "'\(name)' is mounted read-only")
         }
         let checkpointer = checkpointer
@@ -212,7 +207,7 @@ final class VolumeNetwork: Sendable {
                 let now = await checkpointer.status()
                 await progress(
                     Progress(
-                        step: now.step ?? "waiting",
+                        step: now.step ?? (now.isOpen ? "waiting" : "waiting for the network"),
                         done: now.bytesStored - start.bytesStored,
                         total: start.unpublishedBytes
                     )
@@ -230,9 +225,17 @@ final class VolumeNetwork: Sendable {
 
     func status() async -> Report {
         let status = await checkpointer.status()
+        var waitingFor: String?
+        if late.found == nil {
+            waitingFor = late.failure?.message ?? "the network"
+        } else if publishes, !status.isOpen, status.stopped == nil {
+            waitingFor = "the ledger, for the lease"
+        }
         return Report(
             sequence: status.sequence,
             manifest: status.manifest.map { "\($0)" },
+            unpublishedBytes: status.unpublishedBytes,
+            waitingFor: waitingFor,
             step: status.step,
             lastError: status.lastError.map { "\($0)" },
             stopped: status.stopped.map { CommandFailure($0, volume: name).message }
@@ -241,12 +244,13 @@ final class VolumeNetwork: Sendable {
 
     /// Stops publishing and leaves the network.
     ///
-    /// The lease goes back only if nothing is unpublished: with it another machine could publish
+    /// The lease goes back only if everything is published: with it another machine could publish
     /// first, and what is only here would be stranded.
     func close() async {
-        publishing?.cancel()
-        await publishing?.value
-        if publishing != nil, volume.unpublished().bytes == 0 {
+        working?.cancel()
+        await working?.value
+        let status = await checkpointer.status()
+        if publishes, status.isOpen, status.unpublishedBytes == 0 {
             do throws(CheckpointError) {
                 try await checkpointer.close()
             } catch {
@@ -254,6 +258,6 @@ final class VolumeNetwork: Sendable {
                 Terminal.printError("walrusfs: the lease is kept: \(error)")
             }
         }
-        await session.close()
+        await late.close()
     }
 }

@@ -6,6 +6,8 @@ struct VolumeOptions: Equatable, Sendable {
     var commit = Duration.seconds(1)
     /// How long a write waits for room in the log, and a network fsync for the network.
     var patience = Duration.seconds(300)
+    /// Whether the lease is taken from a mount that does not answer.
+    var takesOver = false
 
     /// Takes one `name=value`; false if it is none of these, or out of bounds.
     mutating func apply(_ option: String) -> Bool {

@@ -55,6 +55,8 @@ struct StatusReport: Codable, Sendable {
     var unpublishedBytes: UInt64
     /// Milliseconds that the oldest unpublished change waits.
     var unpublishedAge: UInt64
+    /// What the volume waits for before it can be published: the network, the lease.
+    var waitingFor: String?
     /// The step of the checkpoint under way.
     var step: String?
     var lastError: String?

@@ -21,6 +21,7 @@ final class MountedWorld {
         _ path: String,
         isNew: Bool,
         attaches: Bool = false,
+        opens: Bool = true,
         blobs: InMemoryBlobStore = InMemoryBlobStore(),
         ledger: InMemoryLedger = InMemoryLedger()
     ) async throws {
@@ -69,7 +70,7 @@ final class MountedWorld {
         if attaches { _ = try await Attachment(environment).run() }
         volume.setPlacedReader(try NetworkPlacedReader(environment))
         checkpointer = Checkpointer(environment)
-        try await checkpointer.open()
+        if opens { try await checkpointer.open() }
         if isNew { try volume.makeRoot() }
     }
 
@@ -80,12 +81,26 @@ final class MountedWorld {
         return try await MountedWorld(path, isNew: false, blobs: blobs, ledger: ledger)
     }
 
+    /// Likewise, while nothing on the network answers: the checkpointer is not open.
+    func reopenedWithoutNetwork() async throws -> MountedWorld {
+        plan.fail(at: 1, forEver: true)
+        state.unlock()
+        return try await MountedWorld(
+            path,
+            isNew: false,
+            opens: false,
+            blobs: blobs,
+            ledger: ledger
+        )
+    }
+
     /// The volume on a machine that has never seen it.
-    func attached(at path: String) async throws -> MountedWorld {
+    func attached(at path: String, opens: Bool = true) async throws -> MountedWorld {
         try await MountedWorld(
             path,
             isNew: false,
             attaches: true,
+            opens: opens,
             blobs: blobs,
             ledger: ledger
         )

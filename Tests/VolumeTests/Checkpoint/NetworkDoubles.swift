@@ -138,6 +138,10 @@ final class InMemoryLedger: Sendable {
         var head: Head?
         var token: UInt32 = 0
         var holder: PublicKey?
+        var claim: Lease.Claim?
+        /// Whether a claim has stood for so long that the lease may be taken.
+        var isPatienceOver = true
+        var keeps = 0
         var faults: [PublishFault] = []
         var time: UInt64 = 1_000_000
     }
@@ -154,8 +158,24 @@ final class InMemoryLedger: Sendable {
         state.withLock { state in
             state.token += 1
             state.holder = holder
+            state.claim = nil
         }
     }
+
+    /// Whether the patience with a holder that is claimed from is over.
+    func setPatienceOver(_ isOver: Bool) { state.withLock { $0.isPatienceOver = isOver } }
+
+    /// Somebody wants the lease.
+    func claim(by claimant: PublicKey) {
+        state.withLock { $0.claim = Lease.Claim(claimant: claimant, recordedAt: 1) }
+    }
+
+    var lease: Lease {
+        state.withLock { Lease(token: $0.token, holder: $0.holder, claim: $0.claim) }
+    }
+
+    /// How often a holder answered.
+    var keeps: Int { state.withLock { $0.keeps } }
 
     /// What another mount might have published.
     func publishForeign(_ manifest: BlobID) {
@@ -176,9 +196,7 @@ struct InMemoryHeadStore: HeadStore {
     let mountKey: PublicKey
     let plan: FaultPlan
 
-    private var lease: Lease {
-        ledger.state.withLock { Lease(token: $0.token, holder: $0.holder, claim: nil) }
-    }
+    private var lease: Lease { ledger.lease }
 
     func record() async throws(HeadStoreError) -> VolumeRecord {
         if plan.strikes() { throw .unavailable("planned") }
@@ -197,22 +215,44 @@ struct InMemoryHeadStore: HeadStore {
     func acquireLease() async throws(HeadStoreError) -> Lease {
         if plan.strikes() { throw .unavailable("planned") }
         ledger.state.withLock { state in
-            guard state.holder == nil || state.holder == mountKey else { return }
+            guard state.holder == nil || state.holder == mountKey else {
+                state.claim = state.claim ?? Lease.Claim(claimant: mountKey, recordedAt: 1)
+                return
+            }
             state.token += 1
             state.holder = mountKey
+            state.claim = nil
         }
         return lease
     }
 
     func takeOverLease() async throws(HeadStoreError) -> Lease {
+        let (claimant, isPatienceOver) = ledger.state.withLock {
+            ($0.claim?.claimant, $0.isPatienceOver)
+        }
+        guard claimant == mountKey else { throw .leaseLost(lease) }
+        guard isPatienceOver else { throw .rejected("patience") }
         ledger.giveLease(to: mountKey)
+        return lease
+    }
+
+    func keepLease(token: UInt32) async throws(HeadStoreError) -> Lease {
+        if plan.strikes() { throw .unavailable("planned") }
+        guard lease.token == token, lease.holder != nil else { throw .leaseLost(lease) }
+        ledger.state.withLock { state in
+            state.claim = nil
+            state.keeps += 1
+        }
         return lease
     }
 
     func releaseLease(token: UInt32) async throws(HeadStoreError) {
         let current = lease
         guard current.token == token else { throw .leaseLost(current) }
-        ledger.state.withLock { $0.holder = nil }
+        ledger.state.withLock { state in
+            state.holder = nil
+            state.claim = nil
+        }
     }
 
     func publish(

@@ -1,0 +1,184 @@
+internal import Foundation
+internal import TestSupport
+internal import Testing
+
+/// Who may write a volume that two machines have: two real mounts, each with a home of its own.
+@Suite(.enabled(if: Fixture.canMount, "needs /dev/fuse: nothing is mounted here"), .serialized)
+struct LeaseTests {
+    /// Another machine: its own home, mountpoint and, once attached, state.
+    private struct Machine {
+        let fixture: Fixture
+        let home: String
+        let mountpoint: String
+
+        init(_ fixture: Fixture, _ name: String) throws {
+            self.fixture = fixture
+            home = try fixture.scratch.folder("home-" + name)
+            mountpoint = try fixture.scratch.folder("mnt-" + name)
+        }
+
+        func run(_ arguments: String...) throws -> ToolResult {
+            try Tool.run("walrusfs", arguments, environment: ["WALRUSFS_HOME": home])
+        }
+
+        func attach(_ network: String) throws {
+            let key = fixture.scratch.path + "/key"
+            try fixture.walrusfs("key", "export", "volume")
+                .write(toFile: key, atomically: true, encoding: .utf8)
+            let result = try run("attach", "--network", network, "--key-file", key, "volume")
+            #expect(result.status == 0, "\(result)")
+        }
+    }
+
+    private struct Status: Decodable {
+        let stopped: String?
+        let waitingFor: String?
+        let unpublishedBytes: UInt64
+    }
+
+    private func status(_ fixture: Fixture) throws -> Status {
+        let text = try fixture.walrusfs("status", fixture.mountpoint, "--json")
+        return try JSONDecoder().decode(Status.self, from: Data(text.utf8))
+    }
+
+    /// The holder stands still while its lease is taken, so no speed of this machine saves it.
+    @Test func aLeaseIsTakenFromAMountThatDoesNotAnswer() throws {
+        try Scratch.with { scratch in
+            let fixture = try Fixture(scratch)
+            let devnet = try Devnet.start(
+                fixture,
+                in: scratch.path + "/devnet",
+                nodes: 4,
+                "--n-shards",
+                "10",
+                "--lease-patience",
+                "1s"
+            )
+            try fixture.walrusfs("create", "--network", devnet.network, "volume")
+            try fixture.walrusfs("mount", "volume", fixture.mountpoint)
+            try Tool.script("echo published > both", in: fixture.mountpoint)
+            try fixture.walrusfs("sync", fixture.mountpoint)
+            let holder = try fixture.mountPID()
+            // While the ledger stands still nothing is published, however slow this machine is.
+            let ledger = try #require(devnet.processes.first { $0.role == "ledger" }).pid
+            #expect(kill(ledger, SIGSTOP) == 0)
+            try Tool.script("echo unpublished > mine; sync mine", in: fixture.mountpoint)
+            #expect(kill(holder, SIGSTOP) == 0)
+            #expect(kill(ledger, SIGCONT) == 0)
+            let other = try Machine(fixture, "other")
+            try other.attach(devnet.network)
+
+            let plain = try other.run("mount", "volume", other.mountpoint)
+            #expect(plain.status == 75, "held by another: \(plain)")
+            #expect(plain.errors.contains("--take-over"), "\(plain)")
+            let taken = try other.run("mount", "--take-over", "volume", other.mountpoint)
+            #expect(taken.status == 0, "\(taken)")
+            try Tool.script(
+                "[ \"$(cat both)\" = published ]; echo new > theirs",
+                in: other.mountpoint
+            )
+            let synced = try other.run("sync", other.mountpoint)
+            #expect(synced.status == 0, "\(synced)")
+
+            // The old writer wakes: fenced, read-only, and with all its work.
+            #expect(kill(holder, SIGCONT) == 0)
+            let late = try fixture.failing("walrusfs", "sync", fixture.mountpoint)
+            // It hears first that its lease is another's, or that the head is.
+            #expect([75, 76].contains(late.status), "\(late)")
+            #expect(try status(fixture).stopped != nil)
+            let refused = try Tool.run("touch", [fixture.mountpoint + "/more"])
+            #expect(refused.status != 0 && refused.errors.contains("Read-only"), "\(refused)")
+            try Tool.script(
+                "[ \"$(cat mine)\" = unpublished ]; [ ! -e theirs ]",
+                in: fixture.mountpoint
+            )
+            let end = try fixture.walrusfs("umount", fixture.mountpoint)
+            #expect(end.contains("only on this machine"), "\(end)")
+            let again = try fixture.failing("walrusfs", "mount", "volume", fixture.mountpoint)
+            #expect(again.status == 75, "\(again)")
+            try fixture.walrusfs("mount", "-o", "ro", "volume", fixture.mountpoint)
+            try Tool.script("[ \"$(cat mine)\" = unpublished ]", in: fixture.mountpoint)
+            try fixture.walrusfs("umount", fixture.mountpoint)
+            try Tool.script("[ \"$(cat theirs)\" = new ]", in: other.mountpoint)
+            #expect(try other.run("umount", other.mountpoint).status == 0)
+        }
+    }
+
+    /// The network is patient for a day, and the holder looks every five seconds.
+    @Test func aLeaseIsNotTakenFromAMountThatAnswersAndGoesBackAtUnmount() throws {
+        try Scratch.with { scratch in
+            let fixture = try Fixture(scratch)
+            let devnet = try Devnet.start(
+                fixture,
+                in: scratch.path + "/devnet",
+                nodes: 4,
+                "--n-shards",
+                "10",
+                "--lease-patience",
+                "1440m"
+            )
+            try fixture.walrusfs("create", "--network", devnet.network, "volume")
+            try fixture.walrusfs("mount", "volume", fixture.mountpoint)
+            try Tool.script("echo one > a", in: fixture.mountpoint)
+            try fixture.walrusfs("sync", fixture.mountpoint)
+            let other = try Machine(fixture, "other")
+            try other.attach(devnet.network)
+            let refused = try other.run("mount", "--take-over", "volume", other.mountpoint)
+            #expect(refused.status == 75, "\(refused)")
+            try Tool.script("echo two > a", in: fixture.mountpoint)
+            try fixture.walrusfs("sync", fixture.mountpoint)
+            let end = try fixture.walrusfs("umount", fixture.mountpoint)
+            #expect(!end.contains("only on this machine"), "\(end)")
+
+            // Free for whoever comes, at once, but what was attached before is behind.
+            let behind = try other.run("mount", "volume", other.mountpoint)
+            #expect(behind.status == 76, "\(behind)")
+            let third = try Machine(fixture, "third")
+            try third.attach(devnet.network)
+            let mounted = try third.run("mount", "volume", third.mountpoint)
+            #expect(mounted.status == 0, "\(mounted)")
+            try Tool.script("[ \"$(cat a)\" = two ]; echo three > a", in: third.mountpoint)
+            #expect(try third.run("umount", "--sync", third.mountpoint).status == 0)
+        }
+    }
+
+    @Test func aVolumeIsMountedAndWrittenWhileItsNetworkIsDown() throws {
+        try Scratch.with { scratch in
+            let fixture = try Fixture(scratch)
+            let folder = scratch.path + "/devnet"
+            let devnet = try Devnet.start(fixture, in: folder, nodes: 4, "--n-shards", "10")
+            try fixture.walrusfs("create", "--network", devnet.network, "volume")
+            try fixture.walrusfs("mount", "volume", fixture.mountpoint)
+            try Tool.script("seq 1 50000 > old", in: fixture.mountpoint)
+            try fixture.walrusfs("umount", "--sync", fixture.mountpoint)
+            devnet.stop(fixture)
+
+            try fixture.walrusfs("mount", "volume", fixture.mountpoint)
+            #expect(try status(fixture).waitingFor != nil)
+            try Tool.script(
+                "seq 1 50000 | cmp - old; seq 1 70000 > new; sync new; mkdir d; mv old d/",
+                in: fixture.mountpoint
+            )
+            // Not everything is published, and the command says so.
+            let end = try fixture.walrusfs("umount", fixture.mountpoint)
+            #expect(end.contains("only on this machine"), "\(end)")
+            try fixture.walrusfs("mount", "volume", fixture.mountpoint)
+            try Tool.script("seq 1 70000 | cmp - new", in: fixture.mountpoint)
+
+            let back = try Devnet.start(fixture, in: folder, nodes: 4, "--n-shards", "10")
+            #expect(back.network == devnet.network)
+            try fixture.walrusfs("sync", fixture.mountpoint)
+            #expect(try status(fixture).waitingFor == nil)
+            #expect(try status(fixture).unpublishedBytes == 0)
+            try fixture.walrusfs("umount", fixture.mountpoint)
+            let other = try Machine(fixture, "other")
+            try other.attach(back.network)
+            #expect(try other.run("mount", "volume", other.mountpoint).status == 0)
+            try Tool.script(
+                "seq 1 50000 | cmp - d/old; seq 1 70000 | cmp - new",
+                in: other.mountpoint
+            )
+            #expect(try other.run("umount", other.mountpoint).status == 0)
+        }
+    }
+}
