@@ -126,19 +126,22 @@ internal import Testing
     @Test func aGuestUsesTheHostAndThenTakesItsPlace() async throws {
         try await Self.withFolder { path in
             try Self.create(path)
-            let (blob, leave) = AsyncStream<BlobID>.makeStream()
+            let (blob, stores) = AsyncStream<BlobID>.makeStream()
+            let (reads, guest) = AsyncStream<Void>.makeStream()
             async let host: Void = Self.with(path) { network in
                 #expect(network.isHost)
-                leave.yield(try await Self.store(Self.bytes, in: network))
-                // Leaves once a guest has read.
-                try await LinuxTimeSource().sleep(for: .seconds(1))
+                stores.yield(try await Self.store(Self.bytes, in: network))
+                // Leaves once a guest has read, or has failed to.
+                for await _ in reads { break }
             }
+            defer { guest.finish() }
             var blobs = blob.makeAsyncIterator()
             let stored = try #require(await blobs.next())
             try await Self.with(path) { network in
                 #expect(!network.isHost)
                 #expect(try await Self.read(stored, network) == Self.bytes)
-                for _ in 0..<600 where !network.isHost {
+                guest.finish()
+                while !network.isHost {
                     try await LinuxTimeSource().sleep(for: .milliseconds(50))
                 }
                 #expect(network.isHost)
