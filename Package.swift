@@ -53,7 +53,7 @@ let targets: [Target] = [
     // Level 2.
     module("SQLite", ["SystemIO", "CSQLite"]),
     module("SegmentLog", ["Codec", "SystemIO"]),
-    module("ErasureCoding", ["Codec", "BlobModel", "CKernels"]),
+    module("ErasureCoding", ["Codec", "BlobModel", "SystemIO", "CKernels"]),
     module("Ledger", ["Codec", "BlobModel"]),
     module("VolumeFormat", ["Codec", "BlobModel", "CZstd", crypto]),
     module(
@@ -141,7 +141,10 @@ let targets: [Target] = [
     tests("SystemIOTests", ["SystemIO"]),
     tests("SQLiteTests", ["SQLite", "SystemIO"]),
     tests("SegmentLogTests", ["SegmentLog", "SystemIO"]),
-    tests("ErasureCodingTests", ["Codec", "BlobModel", "ErasureCoding", "CKernels", crypto]),
+    tests(
+        "ErasureCodingTests",
+        ["Codec", "BlobModel", "SystemIO", "ErasureCoding", "CKernels", crypto]
+    ),
     tests("LedgerTests", ["Codec", "BlobModel", "Ledger"]),
     tests("VolumeFormatTests", ["Codec", "BlobModel", "VolumeFormat"]),
     tests("TransportTests", ["BlobModel", "Transport", "SystemIO", logging]),

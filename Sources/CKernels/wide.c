@@ -17,69 +17,100 @@ size_t walrus_wide_length(size_t size, size_t count) {
     return whole * count + (tails + BLOCK - 1) / BLOCK * BLOCK;
 }
 
-// A run of `length` elements of the tail of `symbol`, from the element `first` of that tail, at the
-// element `at` of the repacked tails; it lies in one block.
-typedef struct {
-    size_t symbol, first, length, at;
-} tail_run;
-
-static inline tail_run next_run(size_t at, size_t end, size_t half) {
-    tail_run run = {.symbol = at / half, .first = at % half, .at = at};
-    run.length = smaller(smaller(half - run.first, HALF - at % HALF), end - at);
-    return run;
+// Copies up to 32 bytes; the two may not overlap. Mostly the same number again and again, so that
+// the branches are foreseen.
+static inline void copy_half(uint8_t *to, const uint8_t *from, size_t count) {
+    if (count >= 16) {
+        uint8_t head[16], tail[16];
+        memcpy(head, from, 16), memcpy(tail, from + count - 16, 16);
+        memcpy(to, head, 16), memcpy(to + count - 16, tail, 16);
+    } else if (count >= 8) {
+        uint64_t head, tail;
+        memcpy(&head, from, 8), memcpy(&tail, from + count - 8, 8);
+        memcpy(to, &head, 8), memcpy(to + count - 8, &tail, 8);
+    } else if (count >= 4) {
+        uint32_t head, tail;
+        memcpy(&head, from, 4), memcpy(&tail, from + count - 4, 4);
+        memcpy(to, &head, 4), memcpy(to + count - 4, &tail, 4);
+    } else {
+        for (size_t i = 0; i < count; i++) to[i] = from[i];
+    }
 }
 
-void walrus_wide_gather(uint8_t *row, const uint8_t *symbols, size_t stride, size_t size,
-                        size_t count, size_t from, size_t to) {
+// Where a run of elements of the tail of a symbol is, and where in the repacked tails; each run lies
+// in one block.
+typedef struct {
+    size_t symbol, first;
+    size_t half;
+} tail_cursor;
+
+static inline tail_cursor tail_start(size_t element, size_t half) {
+    return (tail_cursor){.symbol = element / half, .first = element % half, .half = half};
+}
+
+// The length of the next run, of which `place` elements of the row are before it and `left` wanted.
+static inline size_t tail_run(const tail_cursor *cursor, size_t place, size_t left) {
+    return smaller(smaller(cursor->half - cursor->first, HALF - place % HALF), left);
+}
+
+static inline void tail_advance(tail_cursor *cursor, size_t run) {
+    cursor->first += run;
+    if (cursor->first == cursor->half) cursor->first = 0, cursor->symbol++;
+}
+
+static inline void copy_blocks(uint8_t *to, const uint8_t *from, size_t count) {
+    for (size_t i = 0; i < count; i += BLOCK) memcpy(to + i, from + i, BLOCK);
+}
+
+// Both directions: `symbols` to `row` when gathering, and back.
+static inline __attribute__((always_inline)) void move(uint8_t *row, uint8_t *symbols,
+                                                       size_t stride, size_t size, size_t count,
+                                                       size_t from, size_t to, bool gathering) {
     const size_t whole = size / BLOCK * BLOCK, half = (size - whole) / 2;
     size_t at = from;
-    while (at < to && at < whole * count) {
-        const size_t symbol = at / whole, offset = at % whole;
-        const size_t run = smaller(whole - offset, to - at);
-        memcpy(row + (at - from), symbols + symbol * stride + offset, run);
-        at += run;
+    if (at < to && at < whole * count) {
+        size_t symbol = at / whole, offset = at % whole;
+        while (at < to && symbol < count) {
+            const size_t run = smaller(whole - offset, to - at);
+            uint8_t *wide = row + (at - from), *narrow = symbols + symbol * stride + offset;
+            if (gathering)
+                copy_blocks(wide, narrow, run);
+            else
+                copy_blocks(narrow, wide, run);
+            at += run;
+            offset = 0, symbol++;
+        }
     }
     if (at == to) return;
     uint8_t *tails = row + (at - from);
     const size_t first = (at - whole * count) / 2;
     const size_t end = smaller((to - whole * count) / 2, half * count);
-    memset(tails, 0, to - at);
-    for (size_t element = first; element < end;) {
-        const tail_run run = next_run(element, end, half);
-        const size_t place = element - first;
+    if (gathering && end - first < (to - at) / 2) memset(row + (to - from) - BLOCK, 0, BLOCK);
+    tail_cursor cursor = tail_start(first, half);
+    for (size_t place = 0; place < end - first;) {
+        const size_t run = tail_run(&cursor, place, end - first - place);
         uint8_t *low = tails + place / HALF * BLOCK + place % HALF;
-        const uint8_t *source = symbols + run.symbol * stride + whole + run.first;
-        for (size_t i = 0; i < run.length; i++) {
-            low[i] = source[i];
-            low[i + HALF] = source[i + half];
+        uint8_t *narrow = symbols + cursor.symbol * stride + whole + cursor.first;
+        if (gathering) {
+            copy_half(low, narrow, run);
+            copy_half(low + HALF, narrow + half, run);
+        } else {
+            copy_half(narrow, low, run);
+            copy_half(narrow + half, low + HALF, run);
         }
-        element += run.length;
+        place += run;
+        tail_advance(&cursor, run);
     }
+}
+
+void walrus_wide_gather(uint8_t *row, const uint8_t *symbols, size_t stride, size_t size,
+                        size_t count, size_t from, size_t to) {
+    // Gathering only reads `symbols`.
+    move(row, (uint8_t *)symbols, stride, size, count, from, to, true);
 }
 
 void walrus_wide_scatter(uint8_t *symbols, size_t stride, size_t size, size_t count,
                          const uint8_t *row, size_t from, size_t to) {
-    const size_t whole = size / BLOCK * BLOCK, half = (size - whole) / 2;
-    size_t at = from;
-    while (at < to && at < whole * count) {
-        const size_t symbol = at / whole, offset = at % whole;
-        const size_t run = smaller(whole - offset, to - at);
-        memcpy(symbols + symbol * stride + offset, row + (at - from), run);
-        at += run;
-    }
-    if (at == to) return;
-    const uint8_t *tails = row + (at - from);
-    const size_t first = (at - whole * count) / 2;
-    const size_t end = smaller((to - whole * count) / 2, half * count);
-    for (size_t element = first; element < end;) {
-        const tail_run run = next_run(element, end, half);
-        const size_t place = element - first;
-        const uint8_t *low = tails + place / HALF * BLOCK + place % HALF;
-        uint8_t *target = symbols + run.symbol * stride + whole + run.first;
-        for (size_t i = 0; i < run.length; i++) {
-            target[i] = low[i];
-            target[i + half] = low[i + HALF];
-        }
-        element += run.length;
-    }
+    // Scattering only reads `row`.
+    move((uint8_t *)row, symbols, stride, size, count, from, to, false);
 }

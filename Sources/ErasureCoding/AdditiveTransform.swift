@@ -2,8 +2,9 @@ internal import CKernels
 
 // The additive FFT: rows of elements are the values, or the coefficients in a basis made for it, of
 // one polynomial per element column, at the points `delta ..< delta + size`. Both sizes and deltas
-// are powers of two and multiples of them. Rows lie one after another, so a butterfly between two
-// groups of rows is one between two runs of memory.
+// are powers of two and multiples of them. Rows lie one after another, so a butterfly between groups
+// of rows is one between runs of memory; two layers are done at once, so that rows are read and
+// written half as often, and one by itself, the outermost, when their number is odd.
 
 /// The rows that a transform works on.
 @unsafe struct WorkRows {
@@ -44,33 +45,56 @@ struct AdditiveTransform: Sendable {
         return odd == 1 ? nil : unsafe multipliers.table(odd / 2)
     }
 
-    /// Turns coefficients into values.
+    /// Turns the `count` coefficients at row `source` into values at row `first`.
     ///
-    /// Only the rows below `needed` come out right.
+    /// The two are the same rows, or have none in common. Only the rows below `needed` come out
+    /// right.
     func forward(
         _ rows: WorkRows,
-        first: Int,
+        from source: Int,
+        to first: Int,
         count: Int,
         delta: Int,
         needed: Int
     ) {
+        if count == 1 {
+            guard source != first else { return }
+            unsafe rows.row(first).update(from: rows.row(source), count: rows.rowLength)
+        }
+        var source = source
         var half = count / 2
-        while half > 0 {
+        if count.trailingZeroBitCount % 2 == 1 {
             let length = unsafe half * rows.rowLength
+            unsafe walrus_gf_butterfly(
+                rows.row(first),
+                rows.row(source),
+                length,
+                length,
+                multiplier(at: half + delta)
+            )
+            source = first
+            half /= 2
+        }
+        while half > 0 {
+            let quarter = half / 2
+            let length = unsafe quarter * rows.rowLength
             for start in stride(from: 0, to: min(needed, count), by: 2 * half) {
-                let table = unsafe multiplier(at: start + half + delta)
-                unsafe walrus_gf_fft(
+                unsafe walrus_gf_butterfly4(
                     rows.row(first + start),
-                    rows.row(first + start + half),
+                    rows.row(source + start),
                     length,
-                    table
+                    length,
+                    multiplier(at: start + half + delta),
+                    multiplier(at: start + quarter + delta),
+                    multiplier(at: start + half + quarter + delta)
                 )
             }
-            half /= 2
+            source = first
+            half /= 4
         }
     }
 
-    /// Turns values into coefficients.
+    /// Turns values into coefficients, in place.
     ///
     /// The rows from `nonzero` on are zero.
     func inverse(
@@ -81,19 +105,28 @@ struct AdditiveTransform: Sendable {
         nonzero: Int
     ) {
         var half = 1
-        while half < count {
+        while 4 * half <= count {
             let length = unsafe half * rows.rowLength
-            for start in stride(from: 0, to: min(nonzero, count), by: 2 * half) {
-                let table = unsafe multiplier(at: start + half + delta)
-                unsafe walrus_gf_ifft(
+            for start in stride(from: 0, to: min(nonzero, count), by: 4 * half) {
+                unsafe walrus_gf_inverse_butterfly4(
                     rows.row(first + start),
-                    rows.row(first + start + half),
                     length,
-                    table
+                    length,
+                    multiplier(at: start + 2 * half + delta),
+                    multiplier(at: start + half + delta),
+                    multiplier(at: start + 3 * half + delta)
                 )
             }
-            half *= 2
+            half *= 4
         }
+        guard half < count else { return }
+        let length = unsafe half * rows.rowLength
+        unsafe walrus_gf_inverse_butterfly(
+            rows.row(first),
+            length,
+            length,
+            multiplier(at: half + delta)
+        )
     }
 
     /// The formal derivative of polynomials given by `count` coefficients.

@@ -80,14 +80,13 @@ struct EncodePlan: Sendable {
     private func runLowRate(_ rows: WorkRows) {
         unsafe transform.inverse(rows, first: 0, count: chunk, delta: 0, nonzero: originals)
         for start in stride(from: chunk, to: rowCount, by: chunk) {
-            unsafe rows.row(start).update(from: rows.row(0), count: chunk * rows.rowLength)
-            let needed = recoveries - (start - chunk)
             unsafe transform.forward(
                 rows,
-                first: start,
+                from: 0,
+                to: start,
                 count: chunk,
                 delta: start,
-                needed: needed
+                needed: recoveries - (start - chunk)
             )
         }
     }
@@ -105,7 +104,14 @@ struct EncodePlan: Sendable {
             guard start > 0 else { continue }
             unsafe walrus_gf_add(rows.row(0), rows.row(start), chunk * rows.rowLength)
         }
-        unsafe transform.forward(rows, first: 0, count: chunk, delta: 0, needed: recoveries)
+        unsafe transform.forward(
+            rows,
+            from: 0,
+            to: 0,
+            count: chunk,
+            delta: 0,
+            needed: recoveries
+        )
     }
 }
 
@@ -128,7 +134,14 @@ struct TransformDecodePlan: Sendable {
         unsafe transform.inverse(rows, first: 0, count: size, delta: 0, nonzero: nonzero)
         unsafe transform.differentiate(rows, count: size)
         let needed = (outputs.max() ?? 0) + 1
-        unsafe transform.forward(rows, first: 0, count: size, delta: 0, needed: needed)
+        unsafe transform.forward(
+            rows,
+            from: 0,
+            to: 0,
+            count: size,
+            delta: 0,
+            needed: needed
+        )
         for (index, row) in outputs.enumerated() {
             unsafe walrus_gf_scale(rows.row(row), rows.rowLength, outputFactors.table(index))
         }
@@ -144,14 +157,14 @@ struct MatrixPlan: Sendable {
 
     func run(_ rows: WorkRows) {
         for output in 0..<outputs {
-            for input in 0..<inputs {
-                unsafe walrus_gf_add_product(
-                    rows.row(inputs + output),
-                    rows.row(input),
-                    rows.rowLength,
-                    factors.table(output * inputs + input)
-                )
-            }
+            unsafe walrus_gf_add_products(
+                rows.row(inputs + output),
+                rows.start,
+                rows.rowLength,
+                inputs,
+                rows.rowLength,
+                factors.table(output * inputs)
+            )
         }
     }
 }

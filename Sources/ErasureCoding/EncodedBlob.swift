@@ -3,15 +3,12 @@ package import BlobModel
 /// A blob as the network stores it: its metadata, and its slivers, copied out one by one.
 package struct EncodedBlob: Sendable {
     package let metadata: VerifiedBlobMetadata
-    /// All rows, `k_s` symbols each.
-    private let left: AlignedBuffer
-    /// What extends the source rows, `f` symbols each.
-    private let right: AlignedBuffer
+    private let matrix: EncodingMatrix
 
-    init(metadata: VerifiedBlobMetadata, left: AlignedBuffer, right: AlignedBuffer) {
+    init(metadata: VerifiedBlobMetadata, matrix: EncodingMatrix) {
+        precondition(matrix.keepsBottom && matrix.size == metadata.symbolSize)
         self.metadata = metadata
-        self.left = left
-        self.right = right
+        self.matrix = matrix
     }
 
     package var blobID: BlobID { metadata.blobID }
@@ -43,23 +40,19 @@ package struct EncodedBlob: Sendable {
 
     private func row(_ index: Int) -> [UInt8] {
         let length = metadata.sliverLength(.primary)
-        return left.bytes(at: index * length, count: length)
+        return index < matrix.rows
+            ? matrix.top.bytes(at: index * matrix.pitch, count: length)
+            : matrix.bottom.bytes(at: (index - matrix.rows) * length, count: length)
     }
 
     private func column(_ index: Int) -> [UInt8] {
-        let parameters = metadata.parameters
-        let size = metadata.symbolSize
-        let columns = parameters.sourceColumns
-        let isLeft = index < columns
-        let side = isLeft ? left : right
-        let pitch = (isLeft ? columns : parameters.shardCount - columns) * size
-        let first = (isLeft ? index : index - columns) * size
-        let length = parameters.sourceRows * size
+        let size = matrix.size
+        let length = metadata.sliverLength(.secondary)
         return unsafe [UInt8](unsafeUninitializedCapacity: length) { bytes, written in
             guard let target = bytes.baseAddress else { return }
-            for row in 0..<parameters.sourceRows {
+            for row in 0..<matrix.rows {
                 unsafe (target + row * size).initialize(
-                    from: side.start + first + row * pitch,
+                    from: matrix.top.start + row * matrix.pitch + index * size,
                     count: size
                 )
             }

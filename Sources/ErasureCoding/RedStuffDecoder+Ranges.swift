@@ -72,20 +72,19 @@ extension RedStuffDecoder {
             given: parts.map(\.sliver.value),
             wanted: [target.value]
         )
+        let area = WorkArea()
         for piece in symbolPieces(of: range) {
             let offset = piece.lowerBound - range.lowerBound
-            unsafe plan.apply(
-                inputs: parts.indices.map { place in
-                    unsafe SymbolSource(
-                        start: input.start + place * range.count + offset,
-                        stride: piece.count
-                    )
-                },
-                outputs: [
-                    SymbolTarget(start: output.start + offset, stride: piece.count)
-                ],
+            plan.apply(
+                inputs: SymbolRuns(
+                    buffer: input,
+                    offsets: parts.indices.map { $0 * range.count + offset },
+                    stride: piece.count
+                ),
+                outputs: SymbolRuns(buffer: output, offsets: [offset], stride: piece.count),
                 size: piece.count,
-                count: 1
+                count: 1,
+                in: area
             )
         }
         return output.bytes(at: 0, count: output.count)

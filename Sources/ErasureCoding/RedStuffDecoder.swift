@@ -19,17 +19,25 @@ package enum BlobDecodingError: Error, Equatable, Sendable {
 }
 
 /// Decodes one blob from slivers that are verified.
+///
+/// With ``Workers`` it uses several threads, and blocks the one that calls.
 package struct RedStuffDecoder: Sendable {
     package let metadata: VerifiedBlobMetadata
     let codec: RedStuffCodec
+    private let workers: Workers
 
     var parameters: EncodingParameters { codec.parameters }
 
     /// - Precondition: Codec and metadata are of the same committee.
-    package init(_ codec: RedStuffCodec, _ metadata: VerifiedBlobMetadata) {
+    package init(
+        _ codec: RedStuffCodec,
+        _ metadata: VerifiedBlobMetadata,
+        workers: Workers = .none
+    ) {
         precondition(codec.parameters == metadata.parameters)
         self.codec = codec
         self.metadata = metadata
+        self.workers = workers
     }
 
     /// The blob, from `k_p` primary or `k_s` secondary slivers.
@@ -44,8 +52,9 @@ package struct RedStuffDecoder: Sendable {
         let secondary = usable(slivers, .secondary)
         let rows = parameters.sourceRows
         let columns = parameters.sourceColumns
-        let matrix: AlignedBuffer
-        if primary.count >= rows {
+        let matrix: EncodingMatrix
+        let isFromRows = primary.count >= rows
+        if isFromRows {
             matrix = decodeRows(Array(primary.prefix(rows)))
         } else if secondary.count >= columns {
             matrix = decodeColumns(Array(secondary.prefix(columns)))
@@ -57,18 +66,15 @@ package struct RedStuffDecoder: Sendable {
                 secondaryNeeded: columns
             )
         }
-        // The slivers are there, so their metadata's length is one that memory holds.
-        let length = Int(metadata.unencodedLength)
         switch check {
         case .skip:
-            return matrix.bytes(at: 0, count: length)
+            return bytes(of: matrix)
         case .standard:
-            matrix.zero(at: length, count: matrix.count - length)
-            try checkRows(of: matrix, received: primary.count >= rows ? primary : [])
-            return matrix.bytes(at: 0, count: length)
+            try checkRows(of: matrix, received: isFromRows ? Array(primary.prefix(rows)) : [])
+            return bytes(of: matrix)
         case .strict:
-            let blob = matrix.bytes(at: 0, count: length)
-            let computed = try? RedStuffEncoder(codec).metadata(of: blob)
+            let blob = bytes(of: matrix)
+            let computed = try? RedStuffEncoder(codec, workers: workers).metadata(of: blob)
             // The only error is a length that the metadata could not have.
             guard computed?.blobID == metadata.blobID else { throw .inconsistent(metadata.blobID) }
             return blob
@@ -88,101 +94,145 @@ package struct RedStuffDecoder: Sendable {
         }
         return byIndex.values.sorted { $0.index < $1.index }
     }
+}
 
-    private func decodeRows(_ slivers: [Sliver]) -> AlignedBuffer {
+extension RedStuffDecoder {
+    /// The source rows without what pads them.
+    private func bytes(of matrix: EncodingMatrix) -> [UInt8] {
+        // The slivers are there, so their metadata's length is one that memory holds.
+        let length = Int(metadata.unencodedLength)
+        let row = metadata.sliverLength(.primary)
+        return unsafe [UInt8](unsafeUninitializedCapacity: length) { bytes, written in
+            guard let target = bytes.baseAddress else { return }
+            for (number, at) in stride(from: 0, to: length, by: row).enumerated() {
+                unsafe (target + at).initialize(
+                    from: matrix.top.start + number * matrix.pitch,
+                    count: min(row, length - at)
+                )
+            }
+            written = length
+        }
+    }
+
+    /// Rows that are there go to their places, those below the source rows behind them all.
+    private func decodeRows(_ slivers: [Sliver]) -> EncodingMatrix {
         let size = metadata.symbolSize
         let length = metadata.sliverLength(.primary)
-        let matrix = AlignedBuffer(count: parameters.sourceRows * length)
-        let given = Self.joined(slivers, length: length)
+        let rows = parameters.sourceRows
         let present = Set(slivers.map(\.index.value))
-        for (place, sliver) in slivers.enumerated() where sliver.index.value < parameters.sourceRows
-        {
-            unsafe (matrix.start + sliver.index.value * length).update(
-                from: given.start + place * length,
-                count: length
-            )
-        }
-        let missing = (0..<parameters.sourceRows).filter { !present.contains($0) }
-        guard !missing.isEmpty else { return matrix }
-        let plan = codec.columnCode.decodePlan(
-            given: slivers.map(\.index.value),
-            wanted: missing
-        )
-        unsafe plan.apply(
-            inputs: slivers.indices.map { place in
-                unsafe SymbolSource(start: given.start + place * length, stride: size)
-            },
-            outputs: missing.map { row in
-                unsafe SymbolTarget(start: matrix.start + row * length, stride: size)
-            },
+        let missing = (0..<rows).filter { !present.contains($0) }
+        let matrix = EncodingMatrix(
+            codec,
             size: size,
-            count: parameters.sourceColumns
+            keepsBottom: false,
+            spare: missing.count * length
+        )
+        var spare = rows * matrix.pitch
+        var places: [Int] = []
+        for sliver in slivers {
+            if sliver.index.value < rows {
+                places.append(sliver.index.value * matrix.pitch)
+            } else {
+                places.append(spare)
+                spare += length
+            }
+        }
+        let columns = parameters.sourceColumns
+        let offsets = places
+        workers.forEach(slivers.count) { place in
+            matrix.top.write(slivers[place].bytes, at: offsets[place])
+        }
+        guard !missing.isEmpty else { return matrix }
+        codec.columnCode.decodePlan(given: slivers.map(\.index.value), wanted: missing).apply(
+            inputs: SymbolRuns(buffer: matrix.top, offsets: offsets, stride: size),
+            outputs: SymbolRuns(
+                buffer: matrix.top,
+                offsets: missing.map { $0 * matrix.pitch },
+                stride: size
+            ),
+            size: size,
+            count: columns,
+            workers: workers
         )
         return matrix
     }
 
-    private func decodeColumns(_ slivers: [Sliver]) -> AlignedBuffer {
+    private func decodeColumns(_ slivers: [Sliver]) -> EncodingMatrix {
         let size = metadata.symbolSize
         let length = metadata.sliverLength(.secondary)
-        let pitch = metadata.sliverLength(.primary)
-        let matrix = AlignedBuffer(count: parameters.sourceRows * pitch)
-        let given = Self.joined(slivers, length: length)
+        let (rows, columns) = (parameters.sourceRows, parameters.sourceColumns)
         let present = Set(slivers.map(\.index.value))
-        for (place, sliver) in slivers.enumerated()
-        where sliver.index.value < parameters.sourceColumns {
-            for row in 0..<parameters.sourceRows {
-                unsafe (matrix.start + row * pitch + sliver.index.value * size).update(
-                    from: given.start + place * length + row * size,
-                    count: size
+        let missing = (0..<columns).filter { !present.contains($0) }
+        let matrix = EncodingMatrix(codec, size: size, keepsBottom: false)
+        let given = AlignedBuffer(count: slivers.count * length)
+        workers.forEach(slivers.count) { place in
+            let sliver = slivers[place]
+            given.write(sliver.bytes, at: place * length)
+            guard sliver.index.value < columns else { return }
+            for row in 0..<rows {
+                matrix.top.write(
+                    sliver.bytes,
+                    row * size..<(row + 1) * size,
+                    at: row * matrix.pitch + sliver.index.value * size
                 )
             }
         }
-        let missing = (0..<parameters.sourceColumns).filter { !present.contains($0) }
         guard !missing.isEmpty else { return matrix }
-        let plan = codec.rowCode.decodePlan(given: slivers.map(\.index.value), wanted: missing)
-        unsafe plan.apply(
-            inputs: slivers.indices.map { place in
-                unsafe SymbolSource(start: given.start + place * length, stride: size)
-            },
-            outputs: missing.map { column in
-                unsafe SymbolTarget(start: matrix.start + column * size, stride: pitch)
-            },
+        codec.rowCode.decodePlan(given: slivers.map(\.index.value), wanted: missing).apply(
+            inputs: SymbolRuns(
+                buffer: given,
+                offsets: slivers.indices.map { $0 * length },
+                stride: size
+            ),
+            outputs: SymbolRuns(
+                buffer: matrix.top,
+                offsets: missing.map { $0 * size },
+                stride: matrix.pitch
+            ),
             size: size,
-            count: parameters.sourceRows
+            count: rows,
+            workers: workers
         )
         return matrix
     }
 
-    private static func joined(_ slivers: [Sliver], length: Int) -> AlignedBuffer {
-        let buffer = AlignedBuffer(count: slivers.count * length)
-        for (place, sliver) in slivers.enumerated() {
-            buffer.write(sliver.bytes, at: place * length)
-        }
-        return buffer
-    }
-
-    /// Compares every source row with its hash, but for those that came in as they are now.
+    /// Compares every source row with its hash, padded as it should be, but for those that came in
+    /// as they are now.
     private func checkRows(
-        of matrix: AlignedBuffer,
+        of matrix: EncodingMatrix,
         received: [Sliver]
     ) throws(BlobDecodingError) {
         let length = metadata.sliverLength(.primary)
-        let verified = Dictionary(uniqueKeysWithValues: received.map { ($0.index.value, $0.bytes) })
-        let verifier = SliverVerifier(codec, metadata)
-        for row in 0..<parameters.sourceRows {
-            let bytes = matrix.bytes(at: row * length, count: length)
-            if let known = verified[row], known == bytes { continue }
-            let sliver = Sliver(
-                axis: .primary,
-                index: SliverIndex(UInt16(row)),
-                symbolSize: UInt16(metadata.symbolSize),
-                bytes: bytes
-            )
-            do {
-                _ = try verifier.verify(sliver)
-            } catch {
-                throw .inconsistent(metadata.blobID)
-            }
+        let unpadded = Int(metadata.unencodedLength)
+        var known: Set<Int> = []
+        for sliver in received {
+            let row = sliver.index.value
+            let own = max(0, min(length, unpadded - row * length))
+            // What is past the blob's end is zero, or else the row is not as it came.
+            if row < matrix.rows, sliver.bytes[own...].allSatisfy({ $0 == 0 }) { known.insert(row) }
         }
+        for row in 0..<matrix.rows {
+            let own = max(0, min(length, unpadded - row * length))
+            matrix.top.zero(at: row * matrix.pitch + own, count: length - own)
+        }
+        let unknown = (0..<matrix.rows).filter { !known.contains($0) }
+        let (blob, metadata, size) = (metadata.blobID, metadata, metadata.symbolSize)
+        try workers.forEach(
+            unknown.count,
+            scratch: { WorkArea() },
+            body: { (part, area) throws(BlobDecodingError) in
+                let row = unknown[part]
+                matrix.extend(rows: row..<row + 1, size, area)
+                let root = unsafe RowRoot.root(
+                    of: UnsafePointer(matrix.top.start + row * matrix.pitch),
+                    size: size,
+                    count: matrix.shards,
+                    area
+                )
+                guard root == metadata.hash(of: SliverIndex(UInt16(row)), .primary) else {
+                    throw .inconsistent(blob)
+                }
+            }
+        )
     }
 }

@@ -66,13 +66,17 @@ extension ReedSolomonCode {
         let input = AlignedBuffer(count: symbols.count * size)
         for (index, symbol) in symbols.enumerated() { input.write(symbol, at: index * size) }
         let output = AlignedBuffer(count: outputs * size)
-        unsafe plan.apply(
-            inputs: (0..<symbols.count).map { index in
-                unsafe SymbolSource(start: input.start + index * size, stride: size)
-            },
-            outputs: (0..<outputs).map { index in
-                unsafe SymbolTarget(start: output.start + index * size, stride: size)
-            },
+        plan.apply(
+            inputs: SymbolRuns(
+                buffer: input,
+                offsets: symbols.indices.map { $0 * size },
+                stride: size
+            ),
+            outputs: SymbolRuns(
+                buffer: output,
+                offsets: (0..<outputs).map { $0 * size },
+                stride: size
+            ),
             size: size,
             count: 1
         )

@@ -16,17 +16,7 @@ package struct SliverExpansion: Sendable {
         let all = codec.parameters.shardCount
         precondition(sliver.bytes.count == own * size)
         let symbols = AlignedBuffer(count: all * size)
-        symbols.write(sliver.bytes, at: 0)
-        unsafe codec.code(expanding: sliver.axis).encodePlan.apply(
-            inputs: (0..<own).map { index in
-                unsafe SymbolSource(start: symbols.start + index * size, stride: size)
-            },
-            outputs: (own..<all).map { index in
-                unsafe SymbolTarget(start: symbols.start + index * size, stride: size)
-            },
-            size: size,
-            count: 1
-        )
+        Self.expand(codec, sliver, into: symbols, WorkArea())
         let bytes = unsafe UnsafeRawBufferPointer(start: symbols.start, count: symbols.count)
         tree = MerkleTree(
             leafHashes: unsafe BatchHash.digests(of: bytes, length: size, prefix: 0)
@@ -35,6 +25,41 @@ package struct SliverExpansion: Sendable {
         index = sliver.index
         symbolSize = size
         self.symbols = symbols
+    }
+
+    /// Writes all symbols of a sliver whose length is known to be right, one after another.
+    private static func expand(
+        _ codec: RedStuffCodec,
+        _ sliver: Sliver,
+        into symbols: AlignedBuffer,
+        _ area: WorkArea
+    ) {
+        let size = Int(sliver.symbolSize)
+        let own = codec.parameters.symbolCount(of: sliver.axis)
+        func run(_ indexes: Range<Int>) -> SymbolRuns {
+            SymbolRuns(buffer: symbols, offsets: indexes.map { $0 * size }, stride: size)
+        }
+        symbols.write(sliver.bytes, at: 0)
+        codec.code(expanding: sliver.axis).encodePlan.apply(
+            inputs: run(0..<own),
+            outputs: run(own..<codec.parameters.shardCount),
+            size: size,
+            count: 1,
+            in: area
+        )
+    }
+
+    /// The root alone, of a sliver whose length is known to be right.
+    static func root(_ codec: RedStuffCodec, _ sliver: Sliver) -> MerkleNode {
+        let size = Int(sliver.symbolSize)
+        let all = codec.parameters.shardCount
+        precondition(
+            sliver.bytes.count == codec.parameters.symbolCount(of: sliver.axis) * size
+        )
+        let area = WorkArea()
+        let symbols = AlignedBuffer(count: all * size)
+        expand(codec, sliver, into: symbols, area)
+        return unsafe RowRoot.root(of: symbols.start, size: size, count: all, area)
     }
 
     /// Every symbol, one after another.
@@ -62,5 +87,21 @@ package struct SliverExpansion: Sendable {
             targetIndex: target,
             recoverySymbol: recoverySymbol(for: target)
         )
+    }
+}
+
+/// The root over symbols that lie one after another.
+enum RowRoot {
+    static func root(
+        of symbols: UnsafePointer<UInt8>,
+        size: Int,
+        count: Int,
+        _ area: WorkArea
+    ) -> MerkleNode {
+        let leaves = area.buffer(count: (count + 1) * 32, use: 4)
+        unsafe walrus_blake2b256_many(symbols, size, size, count, 0, leaves.start)
+        var digest = [UInt8](repeating: 0, count: 32)
+        unsafe walrus_merkle_root(leaves.start, count, leaves.start, &digest)
+        return MerkleNode(digest: digest)
     }
 }

@@ -133,7 +133,7 @@ package struct SliverRecovery: Sendable {
             throw .recoveryFailure
         }
         let sliver = decode(axis, target, proof.symbols.map(\.symbol))
-        guard SliverExpansion(codec, sliver).tree.root != metadata.hash(of: target, axis) else {
+        guard SliverExpansion.root(codec, sliver) != metadata.hash(of: target, axis) else {
             throw .sliverNotInconsistent
         }
     }
@@ -159,13 +159,17 @@ package struct SliverRecovery: Sendable {
         }
         if !missing.isEmpty {
             let plan = codec.code(expanding: axis).decodePlan(given: given, wanted: missing)
-            unsafe plan.apply(
-                inputs: symbols.indices.map { place in
-                    unsafe SymbolSource(start: input.start + place * size, stride: size)
-                },
-                outputs: missing.map { index in
-                    unsafe SymbolTarget(start: output.start + index * size, stride: size)
-                },
+            plan.apply(
+                inputs: SymbolRuns(
+                    buffer: input,
+                    offsets: symbols.indices.map { $0 * size },
+                    stride: size
+                ),
+                outputs: SymbolRuns(
+                    buffer: output,
+                    offsets: missing.map { $0 * size },
+                    stride: size
+                ),
                 size: size,
                 count: 1
             )

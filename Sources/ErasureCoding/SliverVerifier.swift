@@ -25,7 +25,7 @@ package struct SliverVerifier: Sendable {
     package func verify(_ sliver: Sliver) throws(SliverVerificationError) -> VerifiedSliver {
         try checkShape(sliver)
         guard
-            SliverExpansion(codec, sliver).tree.root == metadata.hash(of: sliver.index, sliver.axis)
+            SliverExpansion.root(codec, sliver) == metadata.hash(of: sliver.index, sliver.axis)
         else { throw .rootMismatch(sliver.axis, sliver.index) }
         return VerifiedSliver(attested: sliver, of: metadata.blobID)
     }

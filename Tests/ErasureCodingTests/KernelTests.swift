@@ -3,21 +3,38 @@ internal import CKernels
 internal import ErasureCoding
 internal import Testing
 
-/// The portable kernels against those of the processor.
+/// All forms of the kernels that this processor has against the portable one.
 ///
-/// Serialized, because the switch between them
-/// is the whole program's. Others that run meanwhile get the same answers from either.
+/// Serialized, because the switch between them is the whole program's. Others that run meanwhile get
+/// the same answers from any.
 @Suite(.serialized) struct KernelTests {
-    private func onPortable<Value>(_ body: () throws -> Value) rethrows -> Value {
-        walrus_kernels_set_portable(true)
-        defer { walrus_kernels_set_portable(false) }
+    /// In order of their numbers.
+    private static let names = ["portable", "NEON", "AVX2", "AVX2 and GFNI", "AVX-512 and GFNI"]
+
+    private static var others: [Int32] {
+        (1..<Int32(WALRUS_FORM_COUNT)).filter { walrus_kernels_has($0) }
+    }
+
+    private func on<Value>(_ form: Int32, _ body: () throws -> Value) rethrows -> Value {
+        let before = walrus_kernels_form()
+        walrus_kernels_use(form)
+        defer { walrus_kernels_use(before) }
         return try body()
     }
 
+    private func onPortable<Value>(_ body: () throws -> Value) rethrows -> Value {
+        try on(0, body)
+    }
+
     @Test func theSwitchSwitches() {
-        #expect(!onPortable { walrus_kernels_are_wide() })
-        if !walrus_kernels_are_wide() {
-            print("KernelTests: this processor has no AVX2, so there is one form to test only.")
+        #expect(Self.names.count == Int(WALRUS_FORM_COUNT))
+        for form in [0] + Self.others {
+            #expect(on(form) { walrus_kernels_form() } == form)
+        }
+        #expect(walrus_kernels_form() == Self.others.last ?? 0)
+        #expect(!walrus_kernels_has(-1) && !walrus_kernels_has(99))
+        for (form, name) in Self.names.enumerated() where !walrus_kernels_has(Int32(form)) {
+            print("KernelTests: this processor has no \(name), so that form is not tested.")
         }
     }
 
@@ -26,53 +43,99 @@ internal import Testing
         let codec = RedStuffCodec(try EncodingParameters(shardCount: shards))
         for size in [2, 62, 64, 66, 130] {
             let blob = random.bytes(codec.parameters.sourceSymbols * size)
-            let wide = try RedStuffEncoder(codec).encode(blob)
             let portable = try onPortable { try RedStuffEncoder(codec).encode(blob) }
-            #expect(wide.metadata == portable.metadata)
             let last = SliverPairIndex(UInt16(shards - 1))
-            #expect(wide.pair(last) == portable.pair(last))
             let given = (1...codec.parameters.sourceRows).map {
-                wide.sliver(.primary, SliverIndex(UInt16($0)))
+                portable.sliver(.primary, SliverIndex(UInt16($0)))
             }
-            let decoder = RedStuffDecoder(codec, wide.metadata)
+            let decoder = RedStuffDecoder(codec, portable.metadata)
             #expect(try onPortable { try decoder.decode(given) } == blob)
+            for form in Self.others {
+                try on(form) {
+                    let encoded = try RedStuffEncoder(codec).encode(blob)
+                    #expect(encoded.metadata == portable.metadata, "form \(form)")
+                    #expect(encoded.pair(last) == portable.pair(last), "form \(form)")
+                    #expect(try decoder.decode(given) == blob, "form \(form)")
+                }
+            }
         }
+    }
+
+    private typealias Operation = (inout [UInt8], [UInt8], Int) -> Void
+
+    /// Each on rows of a length, four of them in the first array.
+    private func operations(_ tables: [UInt8]) -> [Operation] {
+        func table(_ number: Int) -> [UInt8] { Array(tables[160 * number..<160 * (number + 1)]) }
+        let (first, second, third) = (table(0), table(1), table(2))
+        return [
+            { unsafe walrus_gf_butterfly(&$0, $1, $2, $2, first) },
+            { unsafe walrus_gf_butterfly(&$0, $1, 2 * $2, $2, nil) },
+            { rows, _, length in
+                unsafe rows.withUnsafeMutableBufferPointer { rows in
+                    guard let start = rows.baseAddress else { return }
+                    unsafe walrus_gf_butterfly(start, start, length, length, nil)
+                    unsafe walrus_gf_butterfly4(start, start, length, length, first, nil, second)
+                }
+            },
+            { unsafe walrus_gf_inverse_butterfly(&$0, $2, $2, first) },
+            { rows, _, length in unsafe walrus_gf_inverse_butterfly(&rows, length, length, nil) },
+            { unsafe walrus_gf_butterfly4(&$0, $1, $2, $2, first, second, third) },
+            { unsafe walrus_gf_butterfly4(&$0, $1, $2, $2, nil, nil, third) },
+            { unsafe walrus_gf_inverse_butterfly4(&$0, $2, $2, first, second, third) },
+            { rows, _, length in
+                unsafe walrus_gf_inverse_butterfly4(&rows, length, length, nil, first, nil)
+            },
+            { unsafe walrus_gf_add_products(&$0, $1, $2, 1, $2, tables) },
+            { unsafe walrus_gf_add_products(&$0, $1, $2, 4, $2, tables) },
+            { rows, _, length in unsafe walrus_gf_scale(&rows, length, first) },
+            { unsafe walrus_gf_add(&$0, $1, 4 * $2) },
+        ]
     }
 
     @Test func rowOperationsAgree() {
         var random = SplitMix64(state: 6)
         for length in [64, 128, 192, 1024] {
-            let x = random.bytes(length)
-            let y = random.bytes(length)
-            let table = random.bytes(128)
-            let operations: [(inout [UInt8], inout [UInt8]) -> Void] = [
-                { unsafe walrus_gf_fft(&$0, &$1, length, table) },
-                { unsafe walrus_gf_ifft(&$0, &$1, length, table) },
-                { unsafe walrus_gf_fft(&$0, &$1, length, nil) },
-                { unsafe walrus_gf_add_product(&$0, $1, length, table) },
-                { a, _ in unsafe walrus_gf_scale(&a, length, table) },
-            ]
-            for operation in operations {
-                var (wideX, wideY) = (x, y)
-                operation(&wideX, &wideY)
-                var (portableX, portableY) = (x, y)
-                onPortable { operation(&portableX, &portableY) }
-                #expect(wideX == portableX)
-                #expect(wideY == portableY)
+            let x = random.bytes(4 * length)
+            let y = random.bytes(4 * length)
+            var tables: [UInt8] = []
+            for _ in 0..<4 {
+                let products = (0..<16).map { _ in UInt16(truncatingIfNeeded: random.next()) }
+                var table = [UInt8](repeating: 0, count: Int(WALRUS_GF_TABLE))
+                unsafe walrus_gf_table(products, &table)
+                tables += table
+            }
+            for (number, operation) in operations(tables).enumerated() {
+                var portable = x
+                onPortable { operation(&portable, y, length) }
+                #expect(portable != x)
+                for form in Self.others {
+                    var rows = x
+                    on(form) { operation(&rows, y, length) }
+                    #expect(rows == portable, "operation \(number), form \(form)")
+                }
             }
         }
     }
 
+    /// Every number of messages up to three batches, and lengths around the borders of words,
+    /// registers and blocks; nodes of Merkle trees too.
     @Test func hashesAgree() {
         var random = SplitMix64(state: 7)
-        for length in [1, 64, 127, 128, 300] {
-            let bytes = random.bytes(length * 11)
-            func digests() -> [UInt8] {
-                unsafe bytes.withUnsafeBytes {
-                    unsafe BatchHash.digests(of: $0, length: length, prefix: 1)
+        for length in [1, 7, 8, 30, 31, 32, 62, 63, 64, 65, 126, 127, 128, 129, 255, 256, 300] {
+            for prefix: UInt8 in [0, 1] {
+                for count in 1...17 {
+                    let bytes = random.bytes(length * count)
+                    func digests() -> [UInt8] {
+                        unsafe bytes.withUnsafeBytes {
+                            unsafe BatchHash.digests(of: $0, length: length, prefix: prefix)
+                        }
+                    }
+                    let portable = onPortable { digests() }
+                    for form in Self.others {
+                        #expect(on(form) { digests() } == portable, "\(length), form \(form)")
+                    }
                 }
             }
-            #expect(digests() == onPortable { digests() })
         }
     }
 
