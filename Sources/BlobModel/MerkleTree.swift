@@ -167,7 +167,7 @@ package struct MerkleProof: Hashable, Sendable, BCSCodable {
         return node == root
     }
 
-    private static func depth(of leafCount: Int) -> Int {
+    static func depth(of leafCount: Int) -> Int {
         leafCount <= 1 ? 0 : Int.bitWidth - (leafCount - 1).leadingZeroBitCount
     }
 

@@ -32,24 +32,50 @@ void walrus_gf_fill(uint16_t *logarithms, uint16_t *powers) {
     powers[ORDER] = powers[0];
 }
 
+// Exchanges rows and columns of 8 x 8 bits, one row a byte.
+static uint64_t transposed(uint64_t m) {
+    uint64_t t = (m ^ m >> 7) & 0x00AA00AA00AA00AA;
+    m ^= t ^ t << 7;
+    t = (m ^ m >> 14) & 0x0000CCCC0000CCCC;
+    m ^= t ^ t << 14;
+    t = (m ^ m >> 28) & 0x00000000F0F0F0F0;
+    return m ^ t ^ t << 28;
+}
+
 void walrus_gf_table(const uint16_t *products, uint8_t *table) {
-    for (int nibble = 0; nibble < 4; nibble++)
+    for (int nibble = 0; nibble < 4; nibble++) {
+        uint16_t sums[16] = {0};
+        for (int value = 1; value < 16; value++)
+            sums[value] = sums[value & (value - 1)] ^
+                          products[4 * nibble + __builtin_ctz((unsigned)value)];
         for (int value = 0; value < 16; value++) {
-            uint16_t product = 0;
-            for (int bit = 0; bit < 4; bit++)
-                if (value >> bit & 1) product ^= products[4 * nibble + bit];
-            table[GF_NIBBLES + 32 * nibble + value] = (uint8_t)product;
-            table[GF_NIBBLES + 32 * nibble + 16 + value] = (uint8_t)(product >> 8);
+            table[GF_NIBBLES + 32 * nibble + value] = (uint8_t)sums[value];
+            table[GF_NIBBLES + 32 * nibble + 16 + value] = (uint8_t)(sums[value] >> 8);
         }
+    }
     // Bit `j` of byte `7 - i` of a matrix is what bit `j` of a factor adds to bit `i` of the product.
     static const int from[4] = {0, 8, 8, 0}, to[4] = {0, 8, 0, 8};
-    for (int matrix = 0; matrix < 4; matrix++)
-        for (int i = 0; i < 8; i++) {
-            unsigned row = 0;
-            for (int j = 0; j < 8; j++)
-                row |= (unsigned)(products[from[matrix] + j] >> (to[matrix] + i) & 1) << j;
-            table[GF_MATRICES + 8 * matrix + 7 - i] = (uint8_t)row;
+    for (int matrix = 0; matrix < 4; matrix++) {
+        uint64_t rows = 0;
+        for (int j = 0; j < 8; j++)
+            rows |= (uint64_t)(products[from[matrix] + j] >> to[matrix] & 0xFF) << (8 * j);
+        rows = transposed(rows);
+        for (int i = 0; i < 8; i++)
+            table[GF_MATRICES + 8 * matrix + 7 - i] = (uint8_t)(rows >> (8 * i));
+    }
+}
+
+void walrus_gf_tables(const uint16_t *logarithms, const uint16_t *powers,
+                      const uint32_t *constants, size_t count, uint8_t *tables) {
+    enum { ORDER = 65535 };
+    for (size_t index = 0; index < count; index++) {
+        uint16_t products[16];
+        for (int bit = 0; bit < 16; bit++) {
+            const uint32_t sum = logarithms[1u << bit] + constants[index];
+            products[bit] = powers[sum >= ORDER ? sum - ORDER : sum];
         }
+        walrus_gf_table(products, tables + index * WALRUS_GF_TABLE);
+    }
 }
 
 const uint8_t walrus_gf_zero[WALRUS_GF_TABLE] = {0};

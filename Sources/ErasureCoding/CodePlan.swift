@@ -19,6 +19,15 @@ enum CodePlan: Sendable {
         }
     }
 
+    /// Bytes that the plan's own multipliers take.
+    var length: Int {
+        switch self {
+        case .encode: 0
+        case .transform(let plan): plan.inputFactors.length + plan.outputFactors.length
+        case .matrix(let plan): plan.factors.length
+        }
+    }
+
     /// The rows to be zero before `run`.
     func clear(_ rows: WorkRows) {
         switch self {

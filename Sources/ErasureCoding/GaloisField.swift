@@ -30,35 +30,31 @@ struct GaloisField: Sendable {
         let sum = Int(logarithms[Int(left)]) + Int(logarithms[Int(right)])
         return powers[sum % Self.order]
     }
-
-    /// Fills 128 bytes at `table` with the multiplier of the constant with this logarithm.
-    func fillMultiplier(logarithm: Int, _ table: UnsafeMutablePointer<UInt8>) {
-        var products = [UInt16](repeating: 0, count: 16)
-        for bit in 0..<16 {
-            let sum = Int(logarithms[1 << bit]) + logarithm
-            products[bit] = powers[sum % Self.order]
-        }
-        unsafe walrus_gf_table(products, table)
-    }
 }
 
-// Written only while it is made, so that any thread may read it.
+// Threads that fill a buffer together write to places of their own, and nobody reads what is not
+// written yet.
 extension AlignedBuffer: @unchecked Sendable {}
 
 /// Multipliers of many constants, in one piece of memory.
 struct Multipliers: Sendable {
     private let memory: AlignedBuffer
 
-    /// The multipliers of constants with these logarithms.
+    /// The multipliers of constants with these logarithms, at most ``GaloisField/order``.
     init(logarithms: [Int]) {
         memory = AlignedBuffer(count: logarithms.count * Int(WALRUS_GF_TABLE))
-        for (index, logarithm) in logarithms.enumerated() {
-            unsafe GaloisField.shared.fillMultiplier(
-                logarithm: logarithm,
-                memory.start + index * Int(WALRUS_GF_TABLE)
-            )
-        }
+        let field = GaloisField.shared
+        unsafe walrus_gf_tables(
+            field.logarithms,
+            field.powers,
+            logarithms.map { UInt32($0) },
+            logarithms.count,
+            memory.start
+        )
     }
+
+    /// Bytes that the multipliers take.
+    var length: Int { memory.count }
 
     func table(_ index: Int) -> UnsafePointer<UInt8> {
         precondition(index >= 0 && index * Int(WALRUS_GF_TABLE) < memory.count)

@@ -25,6 +25,7 @@ package struct ReedSolomonCode: Sendable {
     private let chunk: Int
     private let transform: AdditiveTransform
     private let locator: ErasureLocator
+    private let plans = PlanCache()
 
     package init(originals: Int, recoveries: Int) throws(ReedSolomonError) {
         guard originals > 0, recoveries > 0, originals <= 65_536, recoveries <= 65_536,
@@ -73,6 +74,14 @@ package struct ReedSolomonCode: Sendable {
     /// - Precondition: As many are given as there are originals, all different, none of them
     /// wanted.
     func decodePlan(given: [Int], wanted: [Int], method: Method = .automatic) -> CodePlan {
+        let key = PlanCache.Key(given: given, wanted: wanted, method: method)
+        return plans.plan(key) { makeDecodePlan(given: given, wanted: wanted, method: method) }
+    }
+
+    /// How many decode plans are kept, for tests.
+    var plansKept: Int { plans.count }
+
+    private func makeDecodePlan(given: [Int], wanted: [Int], method: Method) -> CodePlan {
         precondition(given.count == originals)
         let inputs = given.map { point(of: $0) }
         let outputs = wanted.map { point(of: $0) }

@@ -69,6 +69,39 @@ package struct SliverRecovery: Sendable {
         else { throw .invalidProof(source: source) }
     }
 
+    /// The same for many at once: for each, its error, or nil.
+    private func errors(
+        of symbols: [RecoverySymbol],
+        axis: SliverAxis,
+        target: SliverIndex
+    ) -> [RecoverySymbolError?] {
+        var errors: [RecoverySymbolError?] = symbols.map { symbol in
+            let source = symbol.symbol.index
+            guard parameters.contains(source) else { return .sourceIndexTooLarge(source) }
+            guard symbol.symbol.bytes.count == metadata.symbolSize else {
+                return .wrongSymbolSize(symbol.symbol.bytes.count, expected: metadata.symbolSize)
+            }
+            return nil
+        }
+        let places = errors.indices.filter { errors[$0] == nil }
+        let verdicts = MerkleProof.verify(
+            places.map { place in
+                let symbol = symbols[place]
+                return MerkleProof.Claim(
+                    leaf: symbol.symbol.bytes,
+                    proof: symbol.proof,
+                    root: metadata.hash(of: symbol.symbol.index, axis.orthogonal)
+                )
+            },
+            leafCount: parameters.shardCount,
+            index: target.value
+        )
+        for (place, isProven) in zip(places, verdicts) where !isProven {
+            errors[place] = .invalidProof(source: symbols[place].symbol.index)
+        }
+        return errors
+    }
+
     /// Checks that a symbol is for the target that was asked for, and verifies.
     package func verify(
         _ symbol: GeneralRecoverySymbol,
@@ -92,13 +125,16 @@ package struct SliverRecovery: Sendable {
         let needed = parameters.recoverySymbolsNeeded(for: axis)
         var chosen: [RecoverySymbol] = []
         var sources: Set<SliverIndex> = []
-        for symbol in symbols where chosen.count < needed {
-            do {
-                try verify(symbol, axis: axis, target: target)
-            } catch {
-                continue
+        // As many at a time as are wanted still: mostly all of them verify, and no more are looked
+        // at.
+        var rest = symbols[...]
+        while chosen.count < needed, !rest.isEmpty {
+            let some = Array(rest.prefix(needed - chosen.count))
+            rest = rest.dropFirst(some.count)
+            for (symbol, error) in zip(some, errors(of: some, axis: axis, target: target))
+            where error == nil && sources.insert(symbol.symbol.index).inserted {
+                chosen.append(symbol)
             }
-            if sources.insert(symbol.symbol.index).inserted { chosen.append(symbol) }
         }
         guard chosen.count == needed else {
             throw .notEnoughSymbols(chosen.count, needed: needed)
@@ -122,12 +158,8 @@ package struct SliverRecovery: Sendable {
         guard proof.symbols.count == needed else {
             throw .incorrectSymbolCount(proof.symbols.count, expected: needed)
         }
-        for symbol in proof.symbols {
-            do {
-                try verify(symbol, axis: axis, target: target)
-            } catch {
-                throw .invalidRecoverySymbol(error)
-            }
+        for case let error? in errors(of: proof.symbols, axis: axis, target: target) {
+            throw .invalidRecoverySymbol(error)
         }
         guard Set(proof.symbols.map(\.symbol.index)).count == needed else {
             throw .recoveryFailure

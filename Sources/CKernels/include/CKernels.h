@@ -82,6 +82,11 @@ enum { WALRUS_GF_TABLE = 160 };
 // Fills a multiplier from the products of its constant with 1, 2, 4, .. 32768.
 void walrus_gf_table(const uint16_t *_Nonnull products, uint8_t *_Nonnull table);
 
+// Fills `count` multipliers from the logarithms, at most 65535, of their constants.
+void walrus_gf_tables(const uint16_t *_Nonnull logarithms, const uint16_t *_Nonnull powers,
+                      const uint32_t *_Nonnull constants, size_t count,
+                      uint8_t *_Nonnull tables);
+
 // Rows of elements are blocks of 64 bytes: 32 low halves, then the 32 high halves. Lengths are
 // multiples of 64. A null multiplier is zero, so that nothing is multiplied.
 //
