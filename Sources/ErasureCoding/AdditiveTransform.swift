@@ -2,9 +2,9 @@ internal import CKernels
 
 // The additive FFT: rows of elements are the values, or the coefficients in a basis made for it, of
 // one polynomial per element column, at the points `delta ..< delta + size`. Both sizes and deltas
-// are powers of two and multiples of them. Rows lie one after another, so a butterfly between groups
-// of rows is one between runs of memory; two layers are done at once, so that rows are read and
-// written half as often, and one by itself, the outermost, when their number is odd.
+// are powers of two and multiples of them. Rows lie one after another, so a butterfly between
+// groups of rows is one between runs of memory; two layers are done at once, so that rows are read
+// and written half as often, and one by itself, the outermost, when their number is odd.
 
 /// The rows that a transform works on.
 @unsafe struct WorkRows {

@@ -1,8 +1,9 @@
 package import BlobModel
 
-// Encoding a blob that need not be in memory. It is read from a ``BlobSource``; slivers are handed on in
-// parts, as they are done, or not made at all when only the id is wanted. What does not fit the
-// memory that may be used is encoded slice by slice: the same bytes of all symbols, then the next.
+// Encoding a blob that need not be in memory. It is read from a ``BlobSource``; slivers are handed
+// on in parts, as they are done, or not made at all when only the id is wanted. What does not fit
+// the memory that may be used is encoded slice by slice: the same bytes of all symbols, then the
+// next.
 
 /// A part of a sliver, as it comes from the encoder.
 package struct SliverPart: Sendable {
@@ -16,9 +17,9 @@ package struct SliverPart: Sendable {
 /// The encoding of a blob of known length.
 ///
 /// Its memory is at most `memory` bytes for symbols (or 192 for each of the `k_p n` symbols of the
-/// extended source rows, if that is more), 32 for each of the n^2 symbols, 64 more for each when the
-/// blob is encoded in slices, and two or three megabytes a thread; at 1,000 shards that is 0.6 GB
-/// with the default, however long the blob is.
+/// extended source rows, if that is more), 32 for each of the n^2 symbols, 64 more for each when
+/// the blob is encoded in slices, and two or three megabytes a thread; at 1,000 shards that is 0.6
+/// GB with the default, however long the blob is.
 package struct BlobEncoding: Sendable {
     private let codec: RedStuffCodec
     private let length: UInt64

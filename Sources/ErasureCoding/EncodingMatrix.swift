@@ -8,9 +8,9 @@ internal import BlobModel
 //     2f rows   │ `bottom`, if kept │ never kept   │
 //               └───────────────────┴──────────────┘
 //
-// First groups of source rows are read and extended to the right, then bands of columns are extended
-// down, hashed while they are in the cache, and handed on. Both can be done by several threads,
-// which write to places of their own.
+// First groups of source rows are read and extended to the right, then bands of columns are
+// extended down, hashed while they are in the cache, and handed on. Both can be done by several
+// threads, which write to places of their own.
 
 /// The memory of a matrix, and how it is filled.
 struct EncodingMatrix: Sendable {

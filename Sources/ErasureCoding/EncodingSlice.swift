@@ -1,5 +1,5 @@
-/// The bytes of every symbol that are encoded at a time: all of them, or, of a blob that is too long
-/// for that, some.
+/// The bytes of every symbol that are encoded at a time: all of them, or, of a blob that is too
+/// long for that, some.
 ///
 /// Codes work on blocks of 64 bytes, each by itself, so slices of symbols can be encoded one after
 /// another. Hashes go on where they stopped, in blocks of 128 bytes counted with the byte in front

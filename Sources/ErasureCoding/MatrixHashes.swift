@@ -1,10 +1,10 @@
 internal import BlobModel
 internal import CKernels
 
-// The n x n symbols are the leaves of n trees over rows and n over columns; each is hashed once. The
-// tree over a column is made as soon as its band is. Of a row's leaves in a band only the node over
-// them is kept: with bands of eight columns an eighth of 32 n^2 bytes, which for short symbols is
-// more than the blob.
+// The n x n symbols are the leaves of n trees over rows and n over columns; each is hashed once.
+// The tree over a column is made as soon as its band is. Of a row's leaves in a band only the node
+// over them is kept: with bands of eight columns an eighth of 32 n^2 bytes, which for short symbols
+// is more than the blob.
 
 /// The hashes of a matrix while it is encoded.
 struct MatrixHashes: Sendable {

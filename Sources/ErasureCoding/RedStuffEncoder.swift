@@ -18,8 +18,8 @@ package struct RedStuffEncoder: Sendable {
 
     /// All slivers and the metadata of `blob`.
     ///
-    /// Takes about three and a half times the blob's length in memory, besides the blob; the slivers
-    /// themselves take four and a half.
+    /// Takes about three and a half times the blob's length in memory, besides the blob; the
+    /// slivers themselves take four and a half.
     package func encode(
         _ blob: [UInt8],
         progress: (Double) -> Void = { _ in }

@@ -1,3 +1,5 @@
+internal import CKernels
+
 /// The code applied to symbols in arrays, one symbol at each position.
 extension ReedSolomonCode {
     /// The recovery symbols of `originals`.
@@ -57,29 +59,36 @@ extension ReedSolomonCode {
         return size
     }
 
+    /// Symbols are copied piece by piece between their arrays and the work area, and nowhere else.
     private func apply(
         _ plan: CodePlan,
         to symbols: [[UInt8]],
         outputs: Int,
         size: Int
     ) -> [[UInt8]] {
-        let input = AlignedBuffer(count: symbols.count * size)
-        for (index, symbol) in symbols.enumerated() { input.write(symbol, at: index * size) }
-        let output = AlignedBuffer(count: outputs * size)
-        plan.apply(
-            inputs: SymbolRuns(
-                buffer: input,
-                offsets: symbols.indices.map { $0 * size },
-                stride: size
-            ),
-            outputs: SymbolRuns(
-                buffer: output,
-                offsets: (0..<outputs).map { $0 * size },
-                stride: size
-            ),
-            size: size,
-            count: 1
-        )
-        return (0..<outputs).map { output.bytes(at: $0 * size, count: size) }
+        var results = (0..<outputs).map { _ in
+            // Each byte is written by one of the pieces.
+            unsafe [UInt8](unsafeUninitializedCapacity: size) { _, written in written = size }
+        }
+        unsafe plan.forEachPiece(ofSize: size) { rows, bytes in
+            for (index, symbol) in symbols.enumerated() {
+                let row = unsafe rows.row(plan.inputRow(index))
+                unsafe symbol.withUnsafeBufferPointer { symbol in
+                    guard let from = symbol.baseAddress else { return }
+                    let (first, end) = (bytes.lowerBound, bytes.upperBound)
+                    unsafe walrus_wide_gather(row, from, size, size, 1, first, end)
+                }
+            }
+            unsafe plan.run(rows)
+            for index in results.indices {
+                let row = unsafe rows.row(plan.outputRow(index))
+                unsafe results[index].withUnsafeMutableBufferPointer { symbol in
+                    guard let to = symbol.baseAddress else { return }
+                    let (first, end) = (bytes.lowerBound, bytes.upperBound)
+                    unsafe walrus_wide_scatter(to, size, size, 1, row, first, end)
+                }
+            }
+        }
+        return results
     }
 }

@@ -102,6 +102,20 @@ extension CodePlan {
         }
     }
 
+    /// Runs `body`, which fills the rows of inputs, runs the plan and takes those of outputs, for
+    /// each piece of symbols that are by themselves.
+    func forEachPiece(ofSize size: Int, _ body: (WorkRows, Range<Int>) -> Void) {
+        let pieces = Pieces(size: size, count: 1, rowCount: rowCount)
+        let work = AlignedBuffer(count: rowCount * pieces.length)
+        for piece in 0..<pieces.number {
+            let bytes = pieces[piece].bytes
+            guard !bytes.isEmpty else { continue }
+            let rows = unsafe WorkRows(start: work.start, rowLength: bytes.count)
+            unsafe clear(rows)
+            unsafe body(rows, bytes)
+        }
+    }
+
     private func run(
         _ inputs: SymbolRuns,
         _ outputs: SymbolRuns,

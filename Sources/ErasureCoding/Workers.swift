@@ -17,6 +17,11 @@ package struct Workers: Sendable {
         self.init(pool: pool, helpers: helpers)
     }
 
+    /// The threads of `pool`, of which the one that asks is one.
+    package init(_ pool: BlockingPool) {
+        self.init(pool: pool, helpers: max(0, pool.threads - 1))
+    }
+
     private init(pool: BlockingPool?, helpers: Int) {
         precondition(helpers >= 0)
         self.pool = pool
@@ -28,10 +33,10 @@ package struct Workers: Sendable {
 
     /// Runs `body` for every part below `count`, each once, and returns when all are done.
     ///
-    /// Blocks, so the caller is an ordinary thread. Each thread makes itself a scratch, and keeps it
-    /// from part to part. `progress` is told on the caller's thread how many parts are done. After a
-    /// throw no new parts begin, and those that had begun are done.
-    func forEach<Scratch, Failure: Error>(
+    /// Blocks, so the caller is an ordinary thread. Each thread makes itself a scratch, and keeps
+    /// it from part to part. `progress` is told on the caller's thread how many parts are done.
+    /// After a throw no new parts begin, and those that had begun are done.
+    package func forEach<Scratch, Failure: Error>(
         _ count: Int,
         progress: (Int) -> Void = { _ in },
         scratch: @escaping @Sendable () -> Scratch,
@@ -39,7 +44,7 @@ package struct Workers: Sendable {
     ) throws(Failure) {
         let parts = Parts(count: count, scratch: scratch, body: body)
         if let pool {
-            for _ in 0..<min(helpers, count - 1) { pool.submit { parts.work { _ in } } }
+            for _ in 0..<max(0, min(helpers, count - 1)) { pool.submit { parts.work { _ in } } }
         }
         parts.work(progress)
         try parts.wait()

@@ -36,7 +36,8 @@ package final class BlockingPool: Sendable {
 
     /// Guards the queue; jobs run outside.
     private let monitor = Monitor(State())
-    private let threads: Int
+    /// How many there are at most.
+    package let threads: Int
     private let name: String
 
     package init(threads: Int, name: String = "blocking") {

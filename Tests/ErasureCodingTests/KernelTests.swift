@@ -5,8 +5,8 @@ internal import Testing
 
 /// All forms of the kernels that this processor has against the portable one.
 ///
-/// Serialized, because the switch between them is the whole program's. Others that run meanwhile get
-/// the same answers from any.
+/// Serialized, because the switch between them is the whole program's. Others that run meanwhile
+/// get the same answers from any.
 @Suite(.serialized) struct KernelTests {
     /// In order of their numbers.
     private static let names = ["portable", "NEON", "AVX2", "AVX2 and GFNI", "AVX-512 and GFNI"]
@@ -59,6 +59,94 @@ internal import Testing
                 }
             }
         }
+    }
+
+    /// Every small code at one of the sizes, by each form, against the closed form.
+    @Test func everyFormEncodesAndDecodesAsTheClosedForm() throws {
+        for form in [0] + Self.others {
+            var random = SplitMix64(state: 14)
+            for originals in 1...9 {
+                for recoveries in 1...9 {
+                    let sizes = ReedSolomonTests.sizes
+                    let size = sizes[(originals * 9 + recoveries) % sizes.count]
+                    let symbols = (0..<originals).map { _ in random.bytes(size) }
+                    let code = try ReedSolomonCode(originals: originals, recoveries: recoveries)
+                    let closed = ClosedFormCode(originals: originals, recoveries: recoveries)
+                    let all = symbols + closed.encode(symbols)
+                    let order = (0..<all.count).shuffled(using: &random)
+                    let given = order.prefix(originals).map { (index: $0, bytes: all[$0]) }
+                    try on(form) {
+                        #expect(try code.encode(symbols) == Array(all[originals...]))
+                        for method in [ReedSolomonCode.Method.matrix, .transform] {
+                            let wanted = Array(0..<all.count)
+                            let found = try code.reconstruct(wanted, from: given, method: method)
+                            #expect(found == all, "\(originals) + \(recoveries), form \(form)")
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hashing in parts of any number of blocks is hashing at once, by each form.
+    @Test func hashesGoOnWhereTheyStopped() {
+        var random = SplitMix64(state: 15)
+        for form in [0] + Self.others {
+            for length in [1, 127, 128, 129, 255, 256, 511, 512, 700] {
+                for count in [1, 2, 5, 9] {
+                    let bytes = random.bytes(length * count)
+                    let whole = onPortable {
+                        unsafe bytes.withUnsafeBytes {
+                            unsafe BatchHash.digests(of: $0, length: length, prefix: 0)
+                        }
+                    }
+                    for step in 1...3 {
+                        let parts = on(form) { inParts(bytes, length, count, step) }
+                        #expect(parts == whole, "\(length) by \(step), form \(form)")
+                    }
+                }
+            }
+        }
+    }
+
+    private func inParts(_ bytes: [UInt8], _ length: Int, _ count: Int, _ step: Int) -> [UInt8] {
+        var digests = [UInt8](repeating: 0, count: 32 * count)
+        var states = [UInt64](repeating: 0, count: 8 * count)
+        for first in stride(from: 0, to: length / 128 + 1, by: step) {
+            unsafe bytes.withUnsafeBufferPointer { bytes in
+                guard let start = bytes.baseAddress else { return }
+                var row: [UnsafePointer<UInt8>] = unsafe [start + 128 * first]
+                unsafe digests.withUnsafeMutableBufferPointer { digests in
+                    unsafe states.withUnsafeMutableBufferPointer { states in
+                        unsafe row.withUnsafeMutableBufferPointer { row in
+                            guard let digests = digests.baseAddress, let row = row.baseAddress
+                            else { return }
+                            var grid = unsafe walrus_hash_grid(
+                                rows: row,
+                                row_count: 1,
+                                column_count: count,
+                                column_stride: length,
+                                length: length,
+                                prefix: 0,
+                                first_block: first,
+                                end_block: first + step,
+                                digests: digests,
+                                digest_row_stride: 0,
+                                digest_column_stride: 32,
+                                copies: nil,
+                                copy_row_stride: 0,
+                                copy_column_stride: 0,
+                                states: states.baseAddress,
+                                state_row_stride: 0,
+                                state_column_stride: 8
+                            )
+                            unsafe walrus_blake2b256_grid(&grid)
+                        }
+                    }
+                }
+            }
+        }
+        return digests
     }
 
     private typealias Operation = (inout [UInt8], [UInt8], Int) -> Void

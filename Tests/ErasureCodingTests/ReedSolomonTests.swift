@@ -1,7 +1,8 @@
 internal import Codec
-internal import ErasureCoding
 internal import TestSupport
 internal import Testing
+
+@testable internal import ErasureCoding
 
 @Suite struct ReedSolomonTests {
     struct Known: Decodable {
@@ -35,18 +36,50 @@ internal import Testing
         #expect(ten[4] == [0xA, 0xF, 8, 0xC])
     }
 
+    /// On both sides of the borders of elements and blocks.
+    static let sizes = [2, 4, 62, 64, 66, 126, 128, 130]
+
+    /// Transforms of every number of layers and of every share of zeros, by what they are made for:
+    /// codes of few, some and many symbols, against the closed form.
+    @Test func largerCodesEncodeTheSame() throws {
+        var random = SplitMix64(state: 12)
+        for (originals, recoveries) in [
+            (11, 20), (16, 16), (17, 5), (5, 17), (32, 33), (33, 32), (34, 66), (67, 33), (1, 70),
+            (70, 1), (64, 64), (65, 63),
+        ] {
+            let symbols = (0..<originals).map { _ in random.bytes(4) }
+            let code = try ReedSolomonCode(originals: originals, recoveries: recoveries)
+            let closed = ClosedFormCode(originals: originals, recoveries: recoveries)
+            #expect(try code.encode(symbols) == closed.encode(symbols))
+        }
+    }
+
+    /// Plans are kept by pattern, few of them, and give the same when they are made again.
+    @Test func decodePlansAreKeptAndBounded() throws {
+        var random = SplitMix64(state: 13)
+        let code = try ReedSolomonCode(originals: 5, recoveries: 6)
+        let symbols = (0..<5).map { _ in random.bytes(66) }
+        let all = symbols + (try code.encode(symbols))
+        for round in 0..<60 {
+            let order = (0..<all.count).shuffled(using: &random)
+            let given = order.prefix(5).map { (index: $0, bytes: all[$0]) }
+            for _ in 0..<2 { #expect(try code.reconstruct(Array(0..<11), from: given) == all) }
+            #expect(code.plansKept == min(round + 1, PlanCache.plansMax))
+        }
+    }
+
     /// Every small code, at sizes around the borders of blocks.
     @Test func bothEnginesEncodeTheSame() throws {
         var random = SplitMix64(state: 1)
-        let sizes = [2, 4, 62, 64, 66, 126, 128, 130]
         for originals in 1...9 {
             for recoveries in 1...9 {
-                let size = sizes[(originals * 9 + recoveries) % sizes.count]
-                let symbols = (0..<originals).map { _ in random.bytes(size) }
                 let code = try ReedSolomonCode(originals: originals, recoveries: recoveries)
                 let closed = ClosedFormCode(originals: originals, recoveries: recoveries)
-                let expected = closed.encode(symbols)
-                #expect(try code.encode(symbols) == expected, "\(originals) + \(recoveries)")
+                for size in Self.sizes {
+                    let symbols = (0..<originals).map { _ in random.bytes(size) }
+                    let expected = closed.encode(symbols)
+                    #expect(try code.encode(symbols) == expected, "\(originals) + \(recoveries)")
+                }
             }
         }
     }
@@ -57,7 +90,7 @@ internal import Testing
         var random = SplitMix64(state: 2)
         for originals in 1...10 {
             for recoveries in 1...9 {
-                for size in [2, 66] {
+                for size in Self.sizes {
                     let symbols = (0..<originals).map { _ in random.bytes(size) }
                     let code = try ReedSolomonCode(originals: originals, recoveries: recoveries)
                     let all = symbols + (try code.encode(symbols))
