@@ -16,9 +16,10 @@ struct BlobCoding: Sendable {
     }
 
     func encode(_ blob: [UInt8]) async throws(EncodingParametersError) -> EncodedBlob {
-        let codec = codec
+        // Threads of the pool that have nothing else to do help.
+        let encoder = RedStuffEncoder(codec, workers: Workers(compute))
         return try await compute.run { () throws(EncodingParametersError) -> EncodedBlob in
-            try RedStuffEncoder(codec).encode(blob)
+            try encoder.encode(blob)
         }
     }
 

@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import BlobModel
-internal import ErasureCoding
 internal import Foundation
 
 /// `walrus blob-id`.
@@ -10,7 +9,8 @@ struct BlobIDCommand: ParsableCommand {
         abstract: "Compute the id that a file has as a blob.",
         discussion: """
             Nothing is sent anywhere. The id depends on the content and on the number of shards of \
-            the network.
+            the network. The file is read piece by piece: a long one takes no more memory than \
+            about 600 MiB at 1000 shards, and all cores work on it.
 
               walrus blob-id --n-shards 10 notes.txt
               walrus blob-id --json notes.txt
@@ -34,9 +34,9 @@ struct BlobIDCommand: ParsableCommand {
 
     func run() throws {
         let parameters = try encoding.parameters()
-        let blob = try CommandFiles.readBlob(file, parameters, keepsSlivers: false)
+        let blob = try BlobFile(file, parameters)
         var bar = ProgressBar("hashing")
-        let metadata = try RedStuffEncoder(parameters).metadata(of: blob) { bar.update($0) }
+        let metadata = try blob.metadata(parameters) { bar.update($0) }
         bar.finish()
         let type = metadata.metadata.encodingType
         guard json else {

@@ -54,7 +54,8 @@ struct DecodeCommand: ParsableCommand {
         let slivers = try search.collect()
         let check: ConsistencyCheck = isStrict ? .strict : isUnchecked ? .skip : .standard
         do {
-            let blob = try RedStuffDecoder(codec, metadata).decode(slivers, check: check)
+            let decoder = RedStuffDecoder(codec, metadata, workers: BlobFile.workers)
+            let blob = try decoder.decode(slivers, check: check)
             try CommandFiles.write(blob, to: out)
             print("\(metadata.blobID): \(blob.count) bytes from \(slivers.count) slivers in \(out)")
         } catch let error as BlobDecodingError {

@@ -29,9 +29,10 @@ struct EncodeCommand: ParsableCommand {
 
     func run() throws {
         let parameters = try encoding.parameters()
-        let blob = try CommandFiles.readBlob(file, parameters, keepsSlivers: true)
+        let blob = try CommandFiles.readBlob(file, parameters)
+        let encoder = RedStuffEncoder(parameters, workers: BlobFile.workers)
         var bar = ProgressBar("encoding")
-        let encoded = try RedStuffEncoder(parameters).encode(blob) { bar.update($0) }
+        let encoded = try encoder.encode(blob) { bar.update($0) }
         bar.finish()
         let directory = SliverFiles(path: out)
         try directory.prepare()

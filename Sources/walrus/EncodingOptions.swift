@@ -31,13 +31,8 @@ struct EncodingOptions: ParsableArguments {
 enum CommandFiles {
     static let files = LinuxFileSystem()
 
-    /// The bytes of a blob that can be encoded: a plain file, not too long, and small enough for
-    /// the memory of this machine.
-    static func readBlob(
-        _ path: String,
-        _ parameters: EncodingParameters,
-        keepsSlivers: Bool
-    ) throws -> [UInt8] {
+    /// The length of a blob that can be encoded: a plain file, not too long.
+    static func blobLength(_ path: String, _ parameters: EncodingParameters) throws -> Int {
         do {
             guard let status = try files.status(path) else {
                 throw CommandFailure.failed.report("\(path): there is no such file")
@@ -45,17 +40,26 @@ enum CommandFiles {
             guard !status.isDirectory else {
                 throw CommandFailure.failed.report("\(path) is a directory; name a file")
             }
-            let length = UInt64(status.size)
-            guard length <= parameters.blobLengthMax else {
+            guard UInt64(status.size) <= parameters.blobLengthMax else {
                 throw CommandFailure.failed.report(
                     """
-                    \(path) has \(length) bytes; with \(parameters.shardCount) shards a blob has \
-                    at most \(parameters.blobLengthMax)
+                    \(path) has \(status.size) bytes; with \(parameters.shardCount) shards a blob \
+                    has at most \(parameters.blobLengthMax)
                     """
                 )
             }
-            try checkMemory(for: length, parameters, keepsSlivers: keepsSlivers)
-            guard let bytes = try files.readWholeFile(path, limit: status.size) else {
+            return status.size
+        } catch let error as SystemError {
+            throw CommandFailure.failed.report("cannot read \(path): \(error)")
+        }
+    }
+
+    /// The bytes of a blob whose slivers the memory of this machine holds.
+    static func readBlob(_ path: String, _ parameters: EncodingParameters) throws -> [UInt8] {
+        let length = try blobLength(path, parameters)
+        try checkMemory(for: UInt64(length), parameters)
+        do {
+            guard let bytes = try files.readWholeFile(path, limit: length) else {
                 throw CommandFailure.failed.report("\(path): there is no such file")
             }
             return bytes
@@ -66,13 +70,11 @@ enum CommandFiles {
 
     private static func checkMemory(
         for length: UInt64,
-        _ parameters: EncodingParameters,
-        keepsSlivers: Bool
+        _ parameters: EncodingParameters
     ) throws {
         let shards = UInt64(parameters.shardCount)
-        let rows = keepsSlivers ? shards : UInt64(parameters.sourceRows)
         let symbols =
-            rows * UInt64(parameters.sourceColumns)
+            shards * UInt64(parameters.sourceColumns)
             + UInt64(parameters.sourceRows * parameters.faultyMax)
         let symbolSize = UInt64(try parameters.symbolSize(of: length))
         let needed = length + symbols * symbolSize + shards * shards * 32

@@ -1,8 +1,8 @@
 internal import ArgumentParser
 internal import BlobClient
 internal import BlobModel
-internal import ErasureCoding
 internal import LocalNetwork
+internal import SystemIO
 internal import Transport
 
 /// `walrus blob-status`.
@@ -53,12 +53,10 @@ struct BlobStatusCommand: AsyncParsableCommand {
                 id = try BlobArgument.parse(blob)
             } else {
                 let parameters = network.access.client.parameters
-                let bytes = try CommandFiles.readBlob(
-                    file ?? "",
-                    parameters,
-                    keepsSlivers: false
-                )
-                id = try RedStuffEncoder(parameters).metadata(of: bytes).blobID
+                let file = try BlobFile(file ?? "", parameters)
+                // Encoding blocks, so not on a thread of Swift's.
+                let pool = BlockingPool(threads: 1, name: "encode")
+                id = try await pool.run { try file.metadata(parameters).blobID }
             }
             let status = try await network.access.client.status(
                 of: id,

@@ -27,7 +27,7 @@ struct CommandNetwork: Sendable {
         let environment = ClientEnvironment(
             time: LinuxTimeSource(),
             entropy: LinuxEntropy(),
-            compute: BlockingPool(threads: 2, name: "compute"),
+            compute: BlockingPool(threads: max(2, Processor.count), name: "compute"),
             spawn: { tail.start($0) }
         )
         let access = try await open(url, isNewTrusted: isNewTrusted, environment)

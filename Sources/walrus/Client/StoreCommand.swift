@@ -48,11 +48,7 @@ struct StoreCommand: AsyncParsableCommand {
             )
             var results: [StoreOutput] = []
             for (index, file) in files.enumerated() {
-                let bytes = try CommandFiles.readBlob(
-                    file,
-                    network.access.client.parameters,
-                    keepsSlivers: true
-                )
+                let bytes = try CommandFiles.readBlob(file, network.access.client.parameters)
                 var bar = ProgressBar("storing \(file)")
                 bar.update(Double(index) / Double(files.count))
                 let outcome = try await store.store(

@@ -30,7 +30,7 @@ final class NetworkSession: Sendable {
         let client = ClientEnvironment(
             time: LinuxTimeSource(),
             entropy: LinuxEntropy(),
-            compute: BlockingPool(threads: 2, name: "compute"),
+            compute: BlockingPool(threads: max(2, Processor.count), name: "compute"),
             spawn: { work in _ = Task { await work() } },
             notice: { log.warning("\($0)") }
         )
