@@ -16,7 +16,7 @@ TEST_PACKAGES = rsync git sqlite3 attr acl fio gcc libc6-dev
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: run setup test-setup build build-tests test mount-test check format format-check bench \
-	simulate sanitize golden install uninstall clean
+	bench-encoder simulate sanitize golden install uninstall clean
 
 run: setup build
 	@mkdir -p $(MOUNTPOINT)
@@ -95,8 +95,24 @@ format:
 format-check:
 	@$(SWIFT) format lint --strict --parallel --configuration .swift-format $(SOURCES)
 
+# The encoder next to memcpy, libsodium, b2sum and the reference's Reed-Solomon, in one run; half an
+# hour, or three minutes with BENCH=--goals. The reference is a wheel in a folder of its own, and left
+# out where there is no PyPI.
+BENCH ?=
+BENCH_VENV = .build/bench-venv
+bench-encoder: build
+	$(SWIFT) build $(SWIFT_FLAGS) --product encoder-bench
+	@test -x $(BENCH_VENV)/bin/python || python3 -m venv $(BENCH_VENV) || true
+	@if $(BENCH_VENV)/bin/python -c 'import reed_solomon_leopard' 2>/dev/null || \
+		$(BENCH_VENV)/bin/python -m pip install -q reed-solomon-leopard; then \
+		python="--python $(BENCH_VENV)/bin/python"; \
+	else \
+		echo "SKIPPED: the reference Reed-Solomon: PyPI does not give reed-solomon-leopard"; \
+	fi; \
+	$(BIN)/encoder-bench $$python --walrus $(BIN)/walrus $(BENCH)
+
 # Ratios against the machine's own filesystem, in one run; needs root and ten minutes.
-bench: build test-setup
+bench: build test-setup bench-encoder
 	python3 Tests/Bench/bench.py --walrusfs $(BIN)/walrusfs
 
 install: build

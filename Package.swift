@@ -145,6 +145,13 @@ let targets: [Target] = [
         "ErasureCodingTests",
         ["Codec", "BlobModel", "SystemIO", "ErasureCoding", "CKernels", crypto]
     ),
+    .executableTarget(
+        name: "encoder-bench",
+        dependencies: ["BlobModel", "SystemIO", "ErasureCoding", "CKernels"],
+        path: "Tests/EncoderBench",
+        exclude: ["wheel.py"],
+        swiftSettings: strict
+    ),
     tests("LedgerTests", ["Codec", "BlobModel", "Ledger"]),
     tests("VolumeFormatTests", ["Codec", "BlobModel", "VolumeFormat"]),
     tests("TransportTests", ["BlobModel", "Transport", "SystemIO", logging]),

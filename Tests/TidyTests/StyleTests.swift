@@ -108,7 +108,10 @@ internal import Testing
         ("NIOSSL", ["Transport"]), ("HummingbirdCore", ["Transport"]), ("X509", ["Transport"]),
         ("CFuse", ["Mount"]), ("CSQLite", ["SQLite"]), ("CZstd", ["VolumeFormat"]),
         ("CSodium", ["BlobModel", "BlobModelTests"]),
-        ("CKernels", ["BlobModel", "ErasureCoding", "ErasureCodingTests", "BlobModelTests"]),
+        (
+            "CKernels",
+            ["BlobModel", "ErasureCoding", "ErasureCodingTests", "BlobModelTests", "EncoderBench"]
+        ),
         ("ArgumentParser", ["walrus", "walrusfs"]),
     ]
 
