@@ -11,22 +11,40 @@ internal import Glibc
     /// takes longer than encoding into it.
     private static let hugePage = 2 << 20
 
-    init(count: Int) {
+    private let capacity: Int
+    private let pool: BufferPool?
+
+    /// With memory of a pool, if it has some that fits, which goes back there in the end.
+    init(count: Int, pool: BufferPool? = nil) {
         precondition(count >= 0)
         self.count = count
+        self.pool = pool
+        if let block = pool?.take(count) {
+            capacity = block.capacity
+            unsafe start = block.memory.assumingMemoryBound(to: UInt8.self)
+            return
+        }
         let isLarge = count >= Self.hugePage
+        capacity = max(count, 64)
         let memory = UnsafeMutableRawPointer.allocate(
-            byteCount: max(count, 64),
+            byteCount: capacity,
             alignment: isLarge ? Self.hugePage : 64
         )
         if isLarge {
             // Only advice, and only for whole pages: no more memory is used than is asked for.
             _ = unsafe madvise(memory, count / Self.hugePage * Self.hugePage, MADV_HUGEPAGE)
         }
-        unsafe start = memory.bindMemory(to: UInt8.self, capacity: count)
+        unsafe start = memory.bindMemory(to: UInt8.self, capacity: capacity)
     }
 
-    deinit { unsafe UnsafeMutableRawPointer(start).deallocate() }
+    deinit {
+        let block = unsafe BufferPool.Block(
+            memory: UnsafeMutableRawPointer(start),
+            capacity: capacity
+        )
+        guard let pool else { return block.free() }
+        pool.give(block)
+    }
 
     /// A copy of `count` bytes from `offset`.
     func bytes(at offset: Int, count: Int) -> [UInt8] {

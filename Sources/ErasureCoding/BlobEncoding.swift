@@ -125,7 +125,7 @@ package struct BlobEncoding: Sendable {
             try workers.forEach(
                 bands.count,
                 progress: { progress((before + Double($0)) / Double(slices.count * bands.count)) },
-                scratch: { WorkArea() },
+                scratch: { WorkArea(matrix.codec) },
                 body: { (number, area) throws(Failure) in
                     let band = matrix.extend(columns: bands[number], slice.held.count, area)
                     hashes.add(band, of: matrix, slice, area)

@@ -38,10 +38,11 @@ struct EncodingMatrix: Sendable {
         self.keepsBottom = keepsBottom
         let parameters = codec.parameters
         top = AlignedBuffer(
-            count: parameters.sourceRows * parameters.shardCount * size + spare
+            count: parameters.sourceRows * parameters.shardCount * size + spare,
+            pool: codec.buffers
         )
         let below = (parameters.shardCount - parameters.sourceRows) * parameters.sourceColumns
-        bottom = AlignedBuffer(count: keepsBottom ? below * size : 0)
+        bottom = AlignedBuffer(count: keepsBottom ? below * size : 0, pool: codec.buffers)
     }
 }
 
@@ -64,7 +65,7 @@ extension EncodingMatrix {
         let group = max(1, min(rows, Self.rowGroupLength / pitch))
         try workers.forEach(
             (rows + group - 1) / group,
-            scratch: { WorkArea() },
+            scratch: { WorkArea(codec) },
             body: { (part, area) throws(Failure) in
                 let some = part * group..<min((part + 1) * group, rows)
                 for row in some {

@@ -14,6 +14,9 @@ package struct RedStuffCodec: Sendable {
     /// Extends each column: a secondary sliver to all its symbols.
     let columnCode: ReedSolomonCode
 
+    /// What was used for earlier blobs.
+    let buffers = BufferPool()
+
     package init(_ parameters: EncodingParameters) {
         self.parameters = parameters
         rowCode = Self.code(parameters.sourceColumns, parameters.shardCount)

@@ -72,7 +72,7 @@ extension RedStuffDecoder {
             given: parts.map(\.sliver.value),
             wanted: [target.value]
         )
-        let area = WorkArea()
+        let area = WorkArea(codec)
         for piece in symbolPieces(of: range) {
             let offset = piece.lowerBound - range.lowerBound
             plan.apply(

@@ -219,7 +219,7 @@ extension RedStuffDecoder {
         let (blob, metadata, size) = (metadata.blobID, metadata, metadata.symbolSize)
         try workers.forEach(
             unknown.count,
-            scratch: { WorkArea() },
+            scratch: { WorkArea(matrix.codec) },
             body: { (part, area) throws(BlobDecodingError) in
                 let row = unknown[part]
                 matrix.extend(rows: row..<row + 1, size, area)

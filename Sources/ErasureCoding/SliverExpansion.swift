@@ -16,7 +16,7 @@ package struct SliverExpansion: Sendable {
         let all = codec.parameters.shardCount
         precondition(sliver.bytes.count == own * size)
         let symbols = AlignedBuffer(count: all * size)
-        Self.expand(codec, sliver, into: symbols, WorkArea())
+        Self.expand(codec, sliver, into: symbols, WorkArea(codec))
         let bytes = unsafe UnsafeRawBufferPointer(start: symbols.start, count: symbols.count)
         tree = MerkleTree(
             leafHashes: unsafe BatchHash.digests(of: bytes, length: size, prefix: 0)
@@ -56,8 +56,8 @@ package struct SliverExpansion: Sendable {
         precondition(
             sliver.bytes.count == codec.parameters.symbolCount(of: sliver.axis) * size
         )
-        let area = WorkArea()
-        let symbols = AlignedBuffer(count: all * size)
+        let area = WorkArea(codec)
+        let symbols = AlignedBuffer(count: all * size, pool: codec.buffers)
         expand(codec, sliver, into: symbols, area)
         return unsafe RowRoot.root(of: symbols.start, size: size, count: all, area)
     }

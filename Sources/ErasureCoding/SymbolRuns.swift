@@ -157,12 +157,15 @@ extension CodePlan {
 /// Memory that one thread uses again and again.
 final class WorkArea {
     private var buffers: [Int: AlignedBuffer] = [:]
+    private let pool: BufferPool
+
+    init(_ codec: RedStuffCodec) { pool = codec.buffers }
 
     /// At least `count` bytes, not those of another `use`, and the same as last time if they were
     /// enough.
     func buffer(count: Int, use: Int = 0) -> AlignedBuffer {
         if let buffer = buffers[use], buffer.count >= count { return buffer }
-        let buffer = AlignedBuffer(count: count)
+        let buffer = AlignedBuffer(count: count, pool: pool)
         buffers[use] = buffer
         return buffer
     }

@@ -26,35 +26,43 @@ struct BlobBench {
         indexes.map { encoded.sliver(axis, SliverIndex(UInt16($0))) }
     }
 
-    /// Prints a line: the rates at which `bytes` are worked on.
+    /// Prints a line: times, and the rates at which `bytes` are worked on.
     private func line(
         _ name: String,
         _ bytes: Int,
         _ work: @escaping (Workers) throws -> Void
     ) throws {
-        let budget = length > 64 << 20 ? 0.1 : 0.3
-        let rounds = length > 64 << 20 ? 1 : 3
-        let taken = try Measure.medians(
-            [{ try work(.none) }, { try work(workers) }],
-            roundsMin: rounds,
-            budget: budget
-        )
+        let taken = try medians([{ try work(.none) }, { try work(workers) }])
         show(name, bytes, taken[0], taken[1])
     }
 
+    /// A line about work that is too small to be shared.
+    private func line(_ name: String, _ bytes: Int, _ work: @escaping () throws -> Void) throws {
+        show(name, bytes, try medians([work])[0], nil)
+    }
+
+    private func medians(_ works: [() throws -> Void]) throws -> [Double] {
+        let isLong = length > 64 << 20
+        return try Measure.medians(
+            works,
+            roundsMin: isLong ? 1 : 3,
+            budget: isLong ? 0.1 : 0.3
+        )
+    }
+
     private func show(_ name: String, _ bytes: Int, _ one: Double, _ all: Double?) {
-        var text = "  " + Text.left(name, 38) + Text.right(Text.time(one), 12)
-        text += Text.right(Text.fixed(Double(bytes) / one / 1e9, 3), 9)
-        if let all {
-            text += Text.right(Text.time(all), 12)
-            text += Text.right(Text.fixed(Double(bytes) / all / 1e9, 3), 9)
+        var text = "  " + Text.left(name, 34)
+        for seconds in [one, all] {
+            guard let seconds else { continue }
+            text += Text.right(Text.time(seconds), 12)
+            text += Text.right(Text.fixed(Double(bytes) / seconds / 1e6, 1), 10)
         }
         print(text)
     }
 
     func run() throws {
         print("\nn = \(shards), \(Text.bytes(length)): symbols of \(encoded.metadata.symbolSize) B")
-        print("                                            one core    GB/s     all cores    GB/s")
+        print("                                        one core      MB/s   all cores      MB/s")
         try line("encode", length) {
             Sink.take(try RedStuffEncoder(codec, workers: $0).encode(blob).metadata.symbolSize)
         }
@@ -87,10 +95,10 @@ struct BlobBench {
         let verifier = SliverVerifier(codec, encoded.metadata)
         let pair = encoded.pair(SliverPairIndex(UInt16(shards - 1)))
         let (primary, secondary) = (pair.primary.sliver, pair.secondary.sliver)
-        try line("verify one sliver (of its bytes)", primary.bytes.count) { _ in
+        try line("verify one sliver (of its bytes)", primary.bytes.count) {
             _ = try verifier.verify(primary)
         }
-        try line("verify a pair (of its bytes)", primary.bytes.count + secondary.bytes.count) { _ in
+        try line("verify a pair (of its bytes)", primary.bytes.count + secondary.bytes.count) {
             _ = try verifier.verify(primary)
             _ = try verifier.verify(secondary)
         }
@@ -116,7 +124,7 @@ struct BlobBench {
             try verifier.expand($0).recoverySymbol(for: target)
         }
         let bytes = encoded.metadata.sliverLength(.primary)
-        try line("repair one sliver (of its bytes)", bytes) { _ in
+        try line("repair one sliver (of its bytes)", bytes) {
             Sink.take(try recovery.recover(.primary, target, from: symbols).bytes.count)
         }
     }

@@ -6,11 +6,12 @@ internal import SystemIO
 
 /// Times the encoder, in one run next to what it can be compared with.
 ///
-///     encoder-bench [--python PYTHON] [--walrus WALRUS] [--goals]
+///     encoder-bench [--python PYTHON] [--walrus WALRUS] [--goals | --table] [--longest MIB]
 ///
 /// PYTHON has the package `reed-solomon-leopard`; WALRUS is the program of that name. `--goals`
-/// leaves out the table. `make bench-encoder` does all of it. Judges ratios and exits with 0 all
-/// the same: on a busy machine a missed one means little.
+/// leaves out the table, `--table` all else, `--longest` blobs over so many MiB. `make
+/// bench-encoder` does all of it. Judges ratios and exits with 0 all the same: on a busy machine a
+/// missed one means little.
 @main struct EncoderBench {
     static func main() throws {
         let arguments = CommandLine.arguments
@@ -24,26 +25,45 @@ internal import SystemIO
         let workers = Workers(BlockingPool(threads: max(1, cores - 1)), helpers: cores - 1)
         let forms = ["portable", "NEON", "AVX2", "AVX2 and GFNI", "AVX-512 and GFNI"]
         print("Kernels: \(forms[Int(walrus_kernels_form())]). Cores: \(cores). Medians.")
-        let python = value("--python")
+        let goals =
+            arguments.contains("--table")
+            ? []
+            : try goals(
+                python: value("--python"),
+                walrus: value("--walrus"),
+                workers
+            )
+        if !arguments.contains("--goals") {
+            try table(longest: (value("--longest").flatMap { Int($0) } ?? 256) << 20, workers)
+        }
+        guard !goals.isEmpty else { return }
+        print("\nGoals")
+        for goal in goals { goal.show() }
+    }
+
+    private static func goals(
+        python: String?,
+        walrus: String?,
+        _ workers: Workers
+    ) throws -> [Goal] {
         if python == nil {
             print("SKIPPED: the reference Reed-Solomon: no --python was given")
         }
-        let goals = GoalBench(workers: workers)
-        var all = try CodeBench(python: python).run()
-        all += try goals.thousandShards()
-        all += try goals.tenShards()
-        all += try goals.blobID(walrus: value("--walrus"))
-        if !arguments.contains("--goals") {
-            for shards in [10, 100, 1000] {
-                let longest = Int(try EncodingParameters(shardCount: shards).blobLengthMax)
-                var lengths = [64 << 10, 1 << 20, 16 << 20, 256 << 20].filter { $0 <= longest }
-                if lengths.count < 4, longest < 16 << 20 { lengths.append(longest) }
-                for length in lengths {
-                    try BlobBench(shards: shards, length: length, workers: workers).run()
-                }
+        let bench = GoalBench(workers: workers)
+        var goals = try CodeBench(python: python).run()
+        goals += try bench.thousandShards()
+        goals += try bench.tenShards()
+        return goals + (try bench.blobID(walrus: walrus))
+    }
+
+    private static func table(longest: Int, _ workers: Workers) throws {
+        for shards in [10, 100, 1000] {
+            let legal = Int(try EncodingParameters(shardCount: shards).blobLengthMax)
+            var lengths = [64 << 10, 1 << 20, 16 << 20, 256 << 20].filter { $0 <= legal }
+            if legal < 16 << 20 { lengths.append(legal) }
+            for length in lengths where length <= longest {
+                try BlobBench(shards: shards, length: length, workers: workers).run()
             }
         }
-        print("\nGoals")
-        for goal in all { goal.show() }
     }
 }
