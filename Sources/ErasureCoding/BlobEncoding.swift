@@ -47,6 +47,27 @@ package struct BlobEncoding: Sendable {
         self.workers = isShared ? workers : .none
     }
 
+    private var slices: [EncodingSlice] {
+        EncodingSlice.slices(
+            symbolSize: symbolSize,
+            symbols: codec.parameters.sourceRows * codec.parameters.shardCount,
+            memory: memory
+        )
+    }
+
+    /// The memory that ``metadata(from:progress:)`` takes, but for a few megabytes a thread.
+    package var memoryNeeded: Int {
+        let parameters = codec.parameters
+        let slices = slices
+        let held = slices.reduce(0) { max($0, $1.held.count) }
+        return parameters.sourceRows * parameters.shardCount * held
+            + MatrixHashes.memory(
+                parameters,
+                symbolSize: symbolSize,
+                isSliced: slices.count > 1
+            )
+    }
+
     /// All slivers, in memory.
     func encode<Failure: Error>(
         from source: BlobSource<Failure>,
@@ -83,12 +104,7 @@ package struct BlobEncoding: Sendable {
         _ progress: (Double) -> Void,
         sink: (@Sendable (SliverPart) throws(Failure) -> Void)?
     ) throws(Failure) -> VerifiedBlobMetadata {
-        let parameters = codec.parameters
-        let slices = EncodingSlice.slices(
-            symbolSize: symbolSize,
-            symbols: parameters.sourceRows * parameters.shardCount,
-            memory: memory
-        )
+        let slices = slices
         let held = slices.reduce(0) { max($0, $1.held.count) }
         let matrix = EncodingMatrix(codec, size: held, keepsBottom: false)
         return try run(matrix, slices, source, progress, sink: sink)

@@ -33,8 +33,7 @@ struct MatrixHashes: Sendable {
         self.parameters = parameters
         self.symbolSize = symbolSize
         let shards = parameters.shardCount
-        var width = 8
-        while width > 1 && width * shards * symbolSize > Self.bandLength { width /= 2 }
+        var width = Self.width(parameters, symbolSize: symbolSize)
         if shards < Self.foldedShards {
             // At least two, so that their symbols fill the lanes of the hash.
             width = min(max(width, 2), max(1, shards / 4))
@@ -46,6 +45,25 @@ struct MatrixHashes: Sendable {
         rowNodes = AlignedBuffer(count: shards * ((shards + fold - 1) / fold) * 32)
         roots = AlignedBuffer(count: 2 * shards * 32)
         states = AlignedBuffer(count: isSliced ? shards * shards * 64 : 0)
+    }
+
+    /// The widest band that stays in the cache.
+    private static func width(_ parameters: EncodingParameters, symbolSize: Int) -> Int {
+        var width = 8
+        while width > 1 && width * parameters.shardCount * symbolSize > bandLength { width /= 2 }
+        return width
+    }
+
+    /// About what the hashes of a matrix take in memory.
+    static func memory(
+        _ parameters: EncodingParameters,
+        symbolSize: Int,
+        isSliced: Bool
+    ) -> Int {
+        let symbols = parameters.shardCount * parameters.shardCount
+        let isFolded = parameters.shardCount >= foldedShards
+        let nodes = symbols / (isFolded ? width(parameters, symbolSize: symbolSize) : 1)
+        return nodes * 32 + (isSliced ? symbols * 64 : 0)
     }
 
     private static func bands(

@@ -45,6 +45,7 @@ struct BlobFile {
             length: UInt64(length),
             workers: Self.workers
         )
+        try CommandFiles.checkMemory(UInt64(encoding.memoryNeeded), for: length, parameters)
         do {
             return try encoding.metadata(from: source, progress: progress)
         } catch Unreadable.failed(let error) {

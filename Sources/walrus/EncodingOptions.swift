@@ -57,7 +57,7 @@ enum CommandFiles {
     /// The bytes of a blob whose slivers the memory of this machine holds.
     static func readBlob(_ path: String, _ parameters: EncodingParameters) throws -> [UInt8] {
         let length = try blobLength(path, parameters)
-        try checkMemory(for: UInt64(length), parameters)
+        try checkMemory(for: length, parameters)
         do {
             guard let bytes = try files.readWholeFile(path, limit: length) else {
                 throw CommandFailure.failed.report("\(path): there is no such file")
@@ -68,22 +68,29 @@ enum CommandFiles {
         }
     }
 
-    private static func checkMemory(
-        for length: UInt64,
+    /// What all slivers take, and the blob besides.
+    private static func checkMemory(for length: Int, _ parameters: EncodingParameters) throws {
+        let shards = parameters.shardCount
+        let symbols =
+            shards * parameters.sourceColumns
+            + parameters.sourceRows * parameters.faultyMax
+        let symbolSize = try parameters.symbolSize(of: UInt64(length))
+        let needed = length + symbols * symbolSize + shards * shards * 32
+        try checkMemory(UInt64(needed), for: length, parameters)
+    }
+
+    /// Refuses what this machine has no memory for.
+    static func checkMemory(
+        _ needed: UInt64,
+        for length: Int,
         _ parameters: EncodingParameters
     ) throws {
-        let shards = UInt64(parameters.shardCount)
-        let symbols =
-            shards * UInt64(parameters.sourceColumns)
-            + UInt64(parameters.sourceRows * parameters.faultyMax)
-        let symbolSize = UInt64(try parameters.symbolSize(of: length))
-        let needed = length + symbols * symbolSize + shards * shards * 32
         let memory = UInt64(max(sysconf(Int32(_SC_PHYS_PAGES)), 1)) * UInt64(getpagesize())
         guard needed < memory else {
             throw CommandFailure.failed.report(
                 """
-                encoding \(length) bytes for \(shards) shards takes \(needed >> 20) MiB of memory; \
-                this machine has \(memory >> 20)
+                encoding \(length) bytes for \(parameters.shardCount) shards takes \
+                \(needed >> 20) MiB of memory; this machine has \(memory >> 20)
                 """
             )
         }

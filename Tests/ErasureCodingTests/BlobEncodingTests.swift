@@ -139,6 +139,18 @@ internal import Testing
         }
     }
 
+    /// What `walrus` promises: less than twice a file of 256 MiB, and a bound for any file.
+    @Test func theMemoryForAnIDIsBounded() throws {
+        let codec = RedStuffCodec(try EncodingParameters(shardCount: 1000))
+        let file = try BlobEncoding(codec, length: 256 << 20)
+        #expect(file.memoryNeeded < 440 << 20)
+        for length in [codec.parameters.blobLengthMax, 1 << 30, 400_000_000] {
+            let encoding = try BlobEncoding(codec, length: length)
+            #expect(encoding.memoryNeeded < 620 << 20)
+        }
+        #expect(try BlobEncoding(codec, length: 0).memoryNeeded < 5 << 20)
+    }
+
     @Test func whoeverReadsOrTakesMayEndIt() throws {
         let codec = RedStuffCodec(try EncodingParameters(shardCount: 10))
         for workers in [Workers.none, workers] {
