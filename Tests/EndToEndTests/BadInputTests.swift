@@ -57,6 +57,19 @@ internal import Testing
         }
     }
 
+    /// Such a volume was made, and then could not be mounted.
+    @Test func aNetworkTooSmallForAVolumeIsNotMade() throws {
+        try Scratch.with { scratch in
+            let fixture = try Fixture(scratch)
+            let network = "embedded:\(fixture.network)?nodes=4"
+            let result = try fixture.failing("walrusfs", "create", "--network", network, "small")
+            #expect(result.status == 64, "\(result)")
+            #expect(result.errors.contains("4 shards"), "\(result)")
+            #expect(!FileManager.default.fileExists(atPath: fixture.network))
+            #expect(!FileManager.default.fileExists(atPath: scratch.path + "/home/volumes/small"))
+        }
+    }
+
     @Test func aForeignStateDirectoryIsRefused() throws {
         try withVolume { fixture, state in
             let format = state + "/format.json"

@@ -70,7 +70,7 @@ struct ControlService: Sendable {
                     await send(ControlAnswer<SyncReport>(progress: progress), connection)
                 }
                 await send(ControlAnswer(result: report), connection)
-            case .unmounted: preconditionFailure("It has no answer.")
+            case .unmounted: preconditionFailure("The conversation sees to it; it has no answer.")
             }
         } catch {
             let answer = ControlError(code: error.status.rawValue, message: error.description)

@@ -18,6 +18,12 @@ extension VolumeMaker {
     ) async throws(CommandFailure) -> (volume: VolumeID, network: NetworkID) {
         try makeEmbedded(url)
         let session = try await NetworkSession.open(url, isQuiet: true)
+        do throws(CommandFailure) {
+            try Self.checkHoldsVolumes(session.access.client.parameters)
+        } catch {
+            await session.close()
+            throw error
+        }
         do throws(BlobStoreError) {
             let keys = VolumeKeys(rootSecret: secrets.root)
             // A volume whose registration is interrupted is never used: its secret is gone.
@@ -38,6 +44,21 @@ extension VolumeMaker {
         }
     }
 
+    /// Refuses a network whose longest blob is too short for a pack, before anything is made.
+    private static func checkHoldsVolumes(
+        _ parameters: EncodingParameters
+    ) throws(CommandFailure) {
+        let needed = ChunkLengths.packLengthMin
+        guard parameters.blobLengthMax < needed else { return }
+        throw CommandFailure(
+            .usage,
+            "with \(parameters.shardCount) shards a blob has at most "
+                + "\(Terminal.bytes(parameters.blobLengthMax)), and a volume needs "
+                + "\(Terminal.bytes(UInt64(needed)))",
+            advice: "use a network of more shards; ten is the default"
+        )
+    }
+
     private func makeEmbedded(_ url: NetworkURL) throws(CommandFailure) {
         guard case .embedded(let directory, let nodes) = url else { return }
         let files = LinuxFileSystem()
@@ -45,6 +66,10 @@ extension VolumeMaker {
             if try files.exists(directory + "/format.json") { return }
         } catch {
             throw CommandFailure(error)
+        }
+        // A number of nodes that no code has is refused where the network is made.
+        if let parameters = try? EncodingParameters(shardCount: nodes ?? Home.defaultNodes) {
+            try Self.checkHoldsVolumes(parameters)
         }
         do throws(EmbeddedNetworkError) {
             try EmbeddedDirectory.create(
