@@ -64,9 +64,8 @@ mount-test: build-tests
 # Replays one simulated run: the same seed prints the same digest of its trace, in every process.
 SEED ?= 1
 simulate: setup
-	WALRUS_ONLY=simulation-spike $(SWIFT) build $(SWIFT_FLAGS) --scratch-path .build-simulate \
-		--product simulation-spike
-	SWIFT_DETERMINISTIC_HASHING=1 .build-simulate/$(CONFIGURATION)/simulation-spike $(SEED)
+	$(SWIFT) build $(SWIFT_FLAGS) --product simulation-spike
+	SWIFT_DETERMINISTIC_HASHING=1 $(BIN)/simulation-spike $(SEED)
 
 # The levels that read bytes from outside or own memory, under a sanitizer (address or thread), in
 # a debug build of their own; C is optimised even there, or its kernels would take minutes.
