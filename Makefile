@@ -16,7 +16,7 @@ TEST_PACKAGES = rsync git sqlite3 attr acl fio gcc libc6-dev
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: run setup test-setup build build-tests test mount-test check format format-check bench \
-	bench-encoder simulate sanitize golden install uninstall clean
+	bench-encoder conformance stress simulate sanitize golden install uninstall clean
 
 run: setup build
 	@mkdir -p $(MOUNTPOINT)
@@ -109,6 +109,17 @@ bench-encoder: build
 		echo "SKIPPED: the reference Reed-Solomon: PyPI does not give reed-solomon-leopard"; \
 	fi; \
 	$(BIN)/encoder-bench $$python --walrus $(BIN)/walrus $(BENCH)
+
+# Every case of the POSIX suite, as root and as a user, against the machine's own filesystem.
+conformance: build-tests
+	WALRUS_POSIX=full $(SWIFT) test $(SWIFT_FLAGS) --skip-build --no-parallel \
+		--filter 'PosixTests|FileLifeTests|MountOptionTests|WritebackTests|SizeTests'
+
+# stress-ng's filesystem class and fio with verification, for so many seconds each; root only.
+STRESS_SECONDS ?= 120
+stress: build test-setup
+	$(call install_packages,stress-ng)
+	bash Tests/Stress/stress.sh $(BIN)/walrusfs $(STRESS_SECONDS)
 
 # Ratios against the machine's own filesystem, in one run; needs root and ten minutes.
 bench: build test-setup bench-encoder

@@ -198,7 +198,11 @@ let targets: [Target] = [
         path: "Tests/PlainMount",
         swiftSettings: strict
     ),
-    tests("MountTests", ["SystemIO", "Volume", "Mount", "plain-mount", "walrusfs"]),
+    .executableTarget(name: "posix-calls", path: "Tests/PosixCalls"),
+    tests(
+        "MountTests",
+        ["SystemIO", "Volume", "Mount", "plain-mount", "posix-calls", "walrusfs"]
+    ),
     tests("EndToEndTests", ["walrusfs", "walrus"]),
     tests("DevnetTests", ["walrus"]),
 ]

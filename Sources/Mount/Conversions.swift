@@ -81,6 +81,9 @@ extension stat {
 }
 
 extension OpenFlags {
+    /// O_NOATIME, which Glibc's module hides.
+    private static let noAccessTimeFlag: Int32 = 0o1000000
+
     /// From the flags of open(2).
     init(kernel flags: Int32) {
         var result: OpenFlags = []
@@ -93,6 +96,10 @@ extension OpenFlags {
         if flags & O_APPEND != 0 { result.insert(.append) }
         if flags & O_EXCL != 0 { result.insert(.exclusive) }
         if flags & (O_SYNC | O_DSYNC) != 0 { result.insert(.sync) }
+        if flags & Self.noAccessTimeFlag != 0 { result.insert(.noAccessTime) }
+        if UInt32(bitPattern: flags) & KernelHook.killsPrivileges != 0 {
+            result.insert(.killsPrivileges)
+        }
         self = result
     }
 }

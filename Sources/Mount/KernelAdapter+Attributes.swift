@@ -6,9 +6,8 @@ internal import Volume
 extension KernelAdapter {
     /// What the mount says of itself; not stored, not listed.
     private static let ownNamespace = Array("walrusfs.".utf8)
-    /// The kernel keeps these for access control lists, which the mount does not enforce yet:
-    /// storing them would be a lie about who may do what.
-    private static let systemNamespace = Array("system.".utf8)
+
+    private static let statusName = Array("walrusfs.status".utf8)
 
     func attributes(_ reply: consuming Reply, _ inode: UInt64) {
         do throws(VolumeError) {
@@ -64,7 +63,7 @@ extension KernelAdapter {
     }
 
     private func value(of inode: InodeNumber, _ name: [UInt8]) throws(VolumeError) -> [UInt8] {
-        if name.starts(with: Self.systemNamespace) { throw .unsupported }
+        if name == Self.statusName { return Array(try volume.status(of: inode).text.utf8) }
         if name.starts(with: Self.ownNamespace),
             let value = options.attributes[String(decoding: name, as: UTF8.self)]
         {
@@ -101,22 +100,27 @@ extension KernelAdapter {
         _ flags: Int32
     ) {
         let name = unsafe bytes(of: name)
-        let mode: AttributeWriteMode
-        switch flags {
-        case 0: mode = .createOrReplace
-        // XATTR_CREATE and XATTR_REPLACE of setxattr(2).
-        case 1: mode = .create
-        case 2: mode = .replace
-        default: return reply.fail(.invalidArgument)
-        }
+        let killsSetGroup = UInt32(bitPattern: flags) & KernelHook.killsPrivileges != 0
         let context = reply.context
         do throws(VolumeError) {
+            let mode: AttributeWriteMode
+            switch UInt32(bitPattern: flags) & ~KernelHook.killsPrivileges {
+            case 0: mode = .createOrReplace
+            // XATTR_CREATE and XATTR_REPLACE of setxattr(2); both can not be had.
+            case 1: mode = .create
+            case 2: mode = .replace
+            case 3:
+                _ = try volume.extendedAttribute(of: InodeNumber(inode), name)
+                throw .exists
+            default: throw .invalidArgument
+            }
             try checkMayWrite(name)
             try volume.setExtendedAttribute(
                 of: InodeNumber(inode),
                 name,
                 unsafe Array(value),
                 mode: mode,
+                killsSetGroup: killsSetGroup,
                 context: context
             )
             reply.succeed()
@@ -142,7 +146,6 @@ extension KernelAdapter {
     }
 
     private func checkMayWrite(_ name: [UInt8]) throws(VolumeError) {
-        if name.starts(with: Self.systemNamespace) { throw .unsupported }
         if name.starts(with: Self.ownNamespace) { throw .notPermitted }
     }
 }

@@ -10,30 +10,9 @@ extension KernelAdapter {
         let flags = OpenFlags(kernel: file.flags)
         do throws(VolumeError) {
             let handle = try volume.open(inode, flags: flags, context: context)
-            if flags.contains(.truncate) {
-                try killPrivileges(of: inode, handle, file.flags, context)
-            }
             if !reply.opened(opened(handle, file)) { volume.release(handle) }
         } catch {
             reply.fail(error)
-        }
-    }
-
-    /// Clears set-id bits when an open that truncates says so.
-    private func killPrivileges(
-        of inode: InodeNumber,
-        _ handle: HandleNumber,
-        _ flags: Int32,
-        _ context: RequestContext
-    ) throws(VolumeError) {
-        guard UInt32(bitPattern: flags) & KernelHook.killsPrivileges != 0 else { return }
-        var changes = AttributeChanges()
-        changes.killsPrivileges = true
-        do throws(VolumeError) {
-            _ = try volume.setAttributes(of: inode, changes, handle: handle, context: context)
-        } catch {
-            volume.release(handle)
-            throw error
         }
     }
 
@@ -247,12 +226,15 @@ extension KernelAdapter {
             rest &= ~flag
         }
         guard rest == 0 else { return reply.fail(.unsupported) }
+        // Here and below the kernel sends no "clear set-id bits", and leaves them to us all the
+        // same.
         do throws(VolumeError) {
             try volume.allocate(
                 HandleNumber(handle),
                 mode: asked,
                 offset: offset,
-                length: length
+                length: length,
+                killsPrivileges: reply.context.user != 0
             )
             reply.succeed()
         } catch {
@@ -276,7 +258,8 @@ extension KernelAdapter {
                 offset: source.offset,
                 to: HandleNumber(target.handle),
                 offset: target.offset,
-                length: UInt64(length)
+                length: UInt64(length),
+                killsPrivileges: reply.context.user != 0
             )
             reply.written(Int(clamping: count))
         } catch {

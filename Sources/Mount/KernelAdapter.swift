@@ -54,6 +54,9 @@ final class KernelAdapter: Sendable {
         set(Int32(FUSE_CAP_EXPORT_SUPPORT))
         set(Int32(FUSE_CAP_ATOMIC_O_TRUNC))
         set(Int32(FUSE_CAP_PARALLEL_DIROPS))
+        // The kernel checks access lists, and leaves umask and default lists to the volume.
+        set(Int32(FUSE_CAP_POSIX_ACL))
+        set(Int32(FUSE_CAP_DONT_MASK))
         // All changes go through this mount: what the kernel has cached stays true.
         set(Int32(FUSE_CAP_AUTO_INVAL_DATA), false)
         set(Int32(FUSE_CAP_EXPLICIT_INVAL_DATA))

@@ -5,8 +5,11 @@
 //   - turns TMPFILE (51), which the library does not know, into CREATE (35): the kernel sends both
 //     with the same body, and the name "/" of the first can not occur in the second;
 //   - copies "clear set-id bits" of WRITE, OPEN and CREATE, which the library drops, into bits of
-//     the open flags that no open(2) uses and that the library passes on.
-// The one that writes adds to the answer to INIT the two flags that the library never sends:
+//     the open flags that no open(2) uses and that the library passes on;
+//   - does the same for "clear the set-group-ID bit" of SETXATTR, and gives that request the
+//     shorter form that the library knows.
+// The one that writes adds to the answer to INIT the three flags that the library never sends:
+// SETXATTR_EXT, by which the kernel says that who sets an access list is not of the file's group;
 // PARALLEL_DIROPS, without which lookups in one directory queue (803 ms instead of 122 ms for eight
 // slow ones), and HANDLE_KILLPRIV_V2, without which each write is preceded by a getxattr (4 KiB
 // writes at 68 instead of 242 MB/s). The second is a promise to clear set-id bits ourselves.
@@ -25,17 +28,54 @@ final class KernelHook: Sendable {
     /// The name of an unnamed file.
     static let unnamed: [UInt8] = [UInt8(ascii: "/")]
 
-    private static let wantedFlags = UInt32(FUSE_PARALLEL_DIROPS) | UInt32(FUSE_HANDLE_KILLPRIV_V2)
+    private static let wantedFlags =
+        UInt32(FUSE_PARALLEL_DIROPS) | UInt32(FUSE_HANDLE_KILLPRIV_V2) | UInt32(FUSE_SETXATTR_EXT)
 
     /// The number of the INIT request; zero before it came.
     private let initialRequest = Atomic<UInt64>(0)
     /// What the kernel offered in it.
     private let offeredFlags = Atomic<UInt32>(0)
 
+    /// Whether the kernel took SETXATTR_EXT.
+    private let extendsSetAttribute = Atomic<Bool>(false)
+
     /// Looks at a request before libfuse does, and changes it in place.
-    func received(_ message: UnsafeMutableRawBufferPointer) {
+    ///
+    /// - Returns: The bytes of the request as libfuse is to see it.
+    func received(_ message: UnsafeMutableRawBufferPointer) -> Int {
         let headerSize = MemoryLayout<fuse_in_header>.size
-        guard message.count >= headerSize else { return }
+        guard message.count >= headerSize else { return message.count }
+        if unsafe message.loadUnaligned(as: fuse_in_header.self).opcode == FUSE_SETXATTR.rawValue {
+            return unsafe shortenSetAttribute(message)
+        }
+        unsafe change(message, headerSize)
+        return message.count
+    }
+
+    /// Takes the extension out of a SETXATTR request: eight bytes before the name.
+    private func shortenSetAttribute(_ message: UnsafeMutableRawBufferPointer) -> Int {
+        let head = MemoryLayout<fuse_in_header>.size
+        let extended = head + MemoryLayout<fuse_setxattr_in>.size
+        guard extendsSetAttribute.load(ordering: .acquiring), message.count >= extended,
+            let flags = MemoryLayout<fuse_setxattr_in>.offset(of: \.setxattr_flags)
+        else { return message.count }
+        let body = unsafe UnsafeMutableRawBufferPointer(rebasing: message[head...])
+        unsafe copyFlag(
+            in: body,
+            size: MemoryLayout<fuse_setxattr_in>.size,
+            from: flags,
+            mask: UInt32(FUSE_SETXATTR_ACL_KILL_SGID),
+            to: MemoryLayout<fuse_setxattr_in>.offset(of: \.flags)
+        )
+        unsafe UnsafeMutableRawBufferPointer(rebasing: message[(head + flags)...]).copyMemory(
+            from: UnsafeRawBufferPointer(rebasing: message[extended...])
+        )
+        let count = message.count - (extended - head - flags)
+        unsafe store(UInt32(count), in: message, at: 0)
+        return count
+    }
+
+    private func change(_ message: UnsafeMutableRawBufferPointer, _ headerSize: Int) {
         let header = unsafe message.loadUnaligned(as: fuse_in_header.self)
         let body = unsafe UnsafeMutableRawBufferPointer(rebasing: message[headerSize...])
         switch header.opcode {
@@ -98,6 +138,10 @@ final class KernelHook: Sendable {
         let added = Self.wantedFlags & offeredFlags.load(ordering: .relaxed)
         let sent = unsafe answer.loadUnaligned(fromByteOffset: flags, as: UInt32.self)
         unsafe answer.storeBytes(of: sent | added, toByteOffset: flags, as: UInt32.self)
+        extendsSetAttribute.store(
+            added & UInt32(FUSE_SETXATTR_EXT) != 0,
+            ordering: .releasing
+        )
         initialRequest.store(0, ordering: .releasing)
     }
 

@@ -102,7 +102,7 @@ package import Volume
             if count > 0, let handle = unsafe handle {
                 let adapter = unsafe Unmanaged<KernelAdapter>.fromOpaque(handle)
                     .takeUnretainedValue()
-                unsafe adapter.hook.received(
+                return unsafe adapter.hook.received(
                     UnsafeMutableRawBufferPointer(start: buffer, count: count)
                 )
             }

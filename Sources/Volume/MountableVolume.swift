@@ -160,7 +160,8 @@ package protocol MountableVolume: Sendable {
         _ handle: HandleNumber,
         mode: AllocationMode,
         offset: UInt64,
-        length: UInt64
+        length: UInt64,
+        killsPrivileges: Bool
     ) throws(VolumeError)
 
     /// Clones a range between two open files of this volume; returns how much was copied.
@@ -169,7 +170,8 @@ package protocol MountableVolume: Sendable {
         offset sourceOffset: UInt64,
         to target: HandleNumber,
         offset targetOffset: UInt64,
-        length: UInt64
+        length: UInt64,
+        killsPrivileges: Bool
     ) throws(VolumeError) -> UInt64
 
     /// The offset of the next data (SEEK_DATA) or hole (SEEK_HOLE) at or after `offset`.
@@ -198,11 +200,14 @@ package protocol MountableVolume: Sendable {
 
     func extendedAttributeNames(of inode: InodeNumber) throws(VolumeError) -> [[UInt8]]
 
+    /// `killsSetGroup`: a new access list takes the set-group-ID bit with it, as the caller is not
+    /// of the inode's group.
     func setExtendedAttribute(
         of inode: InodeNumber,
         _ name: [UInt8],
         _ value: [UInt8],
         mode: AttributeWriteMode,
+        killsSetGroup: Bool,
         context: RequestContext
     ) throws(VolumeError)
 
@@ -213,4 +218,7 @@ package protocol MountableVolume: Sendable {
     ) throws(VolumeError)
 
     func statistics() throws(VolumeError) -> VolumeStatistics
+
+    /// How far a file has come on its way to the network.
+    func status(of inode: InodeNumber) throws(VolumeError) -> FileStatus
 }

@@ -191,10 +191,17 @@ extension Volume {
         _ handle: HandleNumber,
         mode: AllocationMode,
         offset: UInt64,
-        length: UInt64
+        length: UInt64,
+        killsPrivileges: Bool
     ) throws(VolumeError) {
         try locked { (core) throws(VolumeError) in
-            try core.allocate(handle.rawValue, mode: mode, offset: offset, length: length)
+            try core.allocate(
+                handle.rawValue,
+                mode: mode,
+                offset: offset,
+                length: length,
+                killsPrivileges: killsPrivileges
+            )
         }
     }
 
@@ -203,7 +210,8 @@ extension Volume {
         offset sourceOffset: UInt64,
         to target: HandleNumber,
         offset targetOffset: UInt64,
-        length: UInt64
+        length: UInt64,
+        killsPrivileges: Bool
     ) throws(VolumeError) -> UInt64 {
         try locked { (core) throws(VolumeError) in
             try core.copyRange(
@@ -211,7 +219,8 @@ extension Volume {
                 offset: sourceOffset,
                 to: target.rawValue,
                 offset: targetOffset,
-                length: length
+                length: length,
+                killsPrivileges: killsPrivileges
             )
         }
     }

@@ -29,7 +29,12 @@ extension Volume {
         context: RequestContext
     ) throws(VolumeError) -> InodeAttributes {
         try locked { (core) throws(VolumeError) in
-            try core.setAttributes(of: inode.rawValue, changes, handle: handle?.rawValue)
+            try core.setAttributes(
+                of: inode.rawValue,
+                changes,
+                handle: handle?.rawValue,
+                user: context.user
+            )
         }
     }
 
@@ -196,10 +201,17 @@ extension Volume {
         _ name: [UInt8],
         _ value: [UInt8],
         mode: AttributeWriteMode,
+        killsSetGroup: Bool,
         context: RequestContext
     ) throws(VolumeError) {
         try locked { (core) throws(VolumeError) in
-            try core.setExtendedAttribute(of: inode.rawValue, name, value, mode: mode)
+            try core.setExtendedAttribute(
+                of: inode.rawValue,
+                name,
+                value,
+                mode: mode,
+                killsSetGroup: killsSetGroup
+            )
         }
     }
 

@@ -128,6 +128,12 @@ package struct AttributeChanges: Sendable {
     package var killsPrivileges = false
 
     package init() {}
+
+    /// Whether there is nothing to change.
+    package var isEmpty: Bool {
+        permissions == nil && user == nil && group == nil && size == nil && accessed == nil
+            && modified == nil && changed == nil && !killsPrivileges
+    }
 }
 
 /// What open(2) asked for.
@@ -143,6 +149,10 @@ package struct OpenFlags: OptionSet, Sendable {
     package static let exclusive = OpenFlags(rawValue: 16)
     /// Every write is durable before it returns (O_SYNC, O_DSYNC).
     package static let sync = OpenFlags(rawValue: 32)
+    /// Truncating drops set-id bits and file capabilities.
+    package static let killsPrivileges = OpenFlags(rawValue: 64)
+    /// Reads leave the access time alone (O_NOATIME).
+    package static let noAccessTime = OpenFlags(rawValue: 128)
 }
 
 /// One row of a directory listing.

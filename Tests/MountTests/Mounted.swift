@@ -19,6 +19,7 @@ struct Mounted {
     let scratch: Scratch
     let mountpoint: String
     let environment: [String: String]
+    var options: [String] = []
 
     /// Real mounts need the kernel's door; without it the suite is skipped, and says so.
     static var isPossible: Bool { FileManager.default.isWritableFile(atPath: "/dev/fuse") }
@@ -27,13 +28,18 @@ struct Mounted {
     static func with(
         _ kind: MountKind,
         options: [String] = ["allow_other", "suid", "dev"],
+        environment: [String: String] = [:],
         _ body: (Mounted) throws -> Void
     ) throws {
         try Scratch.with { scratch in
             let mounted = Mounted(
                 scratch: scratch,
                 mountpoint: try scratch.folder("mnt"),
-                environment: ["WALRUSFS_HOME": try scratch.folder("home")]
+                environment: environment.merging(
+                    ["WALRUSFS_HOME": try scratch.folder("home")],
+                    uniquingKeysWith: { $1 }
+                ),
+                options: options
             )
             try mounted.start(kind, options)
             try body(mounted)
@@ -43,20 +49,30 @@ struct Mounted {
 
     private func start(_ kind: MountKind, _ options: [String]) throws {
         if kind == .volume {
-            let list = options.joined(separator: ",")
             try Tool.succeed(
                 "walrusfs",
                 ["create", "--network", "none", "test"],
                 environment: environment
             )
-            try Tool.succeed(
-                "walrusfs",
-                ["mount", "-o", list, "test", mountpoint],
-                environment: environment
-            )
+            try mount(options)
         } else {
             _ = try startPlain((kind == .late ? ["late"] : []) + options)
         }
+    }
+
+    private func mount(_ options: [String]) throws {
+        let list = options.isEmpty ? [] : ["-o", options.joined(separator: ",")]
+        try Tool.succeed(
+            "walrusfs",
+            ["mount"] + list + ["test", mountpoint],
+            environment: environment
+        )
+    }
+
+    /// Unmounts the volume and mounts it again, with other options if there are any.
+    func remount(_ options: [String]? = nil) throws {
+        try Tool.succeed("walrusfs", ["umount", mountpoint], environment: environment)
+        try mount(options ?? self.options)
     }
 
     /// Mounts a plain tree and returns the process that serves it.

@@ -50,6 +50,9 @@ extension PlainTree {
         try state.withLock { state throws(VolumeError) in
             _ = try state.inode(inode.rawValue)
             if flags.contains(.truncate) { state.change(inode.rawValue) { $0.truncate(to: 0) } }
+            if flags.contains(.killsPrivileges) {
+                state.change(inode.rawValue) { $0.killPrivileges() }
+            }
             return state.openHandle(inode.rawValue, flags)
         }
     }
@@ -133,11 +136,13 @@ extension PlainTree {
         _ handle: HandleNumber,
         mode: AllocationMode,
         offset: UInt64,
-        length: UInt64
+        length: UInt64,
+        killsPrivileges: Bool
     ) throws(VolumeError) {
         try state.withLock { state throws(VolumeError) in
             let number = try state.inode(of: handle)
             state.change(number) { inode in
+                if killsPrivileges { inode.killPrivileges() }
                 if !mode.isDisjoint(with: [.punchHole, .zeroRange]) { inode.punch(offset, length) }
                 if !mode.contains(.keepSize), offset + length > inode.attributes.size {
                     inode.truncate(to: offset + length)
@@ -151,11 +156,15 @@ extension PlainTree {
         offset sourceOffset: UInt64,
         to target: HandleNumber,
         offset targetOffset: UInt64,
-        length: UInt64
+        length: UInt64,
+        killsPrivileges: Bool
     ) throws(VolumeError) -> UInt64 {
         try state.withLock { state throws(VolumeError) in
             let bytes = try state.inode(state.inode(of: source)).read(sourceOffset, Int(length))
-            state.change(try state.inode(of: target)) { $0.write(targetOffset, bytes) }
+            state.change(try state.inode(of: target)) { inode in
+                inode.write(targetOffset, bytes)
+                if killsPrivileges { inode.killPrivileges() }
+            }
             return UInt64(bytes.count)
         }
     }
@@ -202,8 +211,11 @@ extension PlainTree {
         _ name: [UInt8],
         _ value: [UInt8],
         mode: AttributeWriteMode,
+        killsSetGroup: Bool,
         context: RequestContext
     ) throws(VolumeError) {
+        // Access lists are a volume's business.
+        if name.starts(with: Array("system.".utf8)) { throw .unsupported }
         try state.withLock { state throws(VolumeError) in
             let isThere = try state.inode(inode.rawValue).extended[name] != nil
             if mode == .create, isThere { throw .exists }

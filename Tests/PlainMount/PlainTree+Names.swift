@@ -42,7 +42,8 @@ extension PlainTree {
         let number = state.inodeLast
         // A directory with the set-group bit hands its group on, and the bit to directories.
         let inherits = directory.permissions & 0o2000 != 0
-        let bits = inherits && kind == .directory ? permissions | 0o2000 : permissions
+        let masked = kind == .symlink ? permissions : permissions & ~context.umask
+        let bits = inherits && kind == .directory ? masked | 0o2000 : masked
         var attributes = Self.makeAttributes(
             number,
             kind,

@@ -260,6 +260,7 @@ struct OperationErrorTests {
     @Test func extendedAttributesAreBounded() throws {
         try populated { volume in
             let file = try inode(volume, "f")
+            let a = volume.name("user.a")
             func set(
                 _ name: [UInt8],
                 _ count: Int,
@@ -273,25 +274,25 @@ struct OperationErrorTests {
                     context: someone
                 )
             }
-            #expect(throws: VolumeError.noAttribute) { try set([0x61], 1, .replace) }
-            try set([0x61], 65536, .create)
-            #expect(throws: VolumeError.exists) { try set([0x61], 1, .create) }
-            #expect(throws: VolumeError.attributeTooLarge) { try set([0x61], 65537) }
+            #expect(throws: VolumeError.noAttribute) { try set(a, 1, .replace) }
+            try set(a, 65536, .create)
+            #expect(throws: VolumeError.exists) { try set(a, 1, .create) }
+            #expect(throws: VolumeError.attributeTooLarge) { try set(a, 65537) }
             #expect(throws: VolumeError.invalidArgument) { try set([], 1) }
             #expect(throws: VolumeError.noAttribute) {
-                _ = try volume.extendedAttribute(of: file, [0x62])
+                _ = try volume.extendedAttribute(of: file, volume.name("user.b"))
             }
-            #expect(try volume.extendedAttribute(of: file, [0x61]).count == 65536)
+            #expect(try volume.extendedAttribute(of: file, a).count == 65536)
             // 256 names of 255 bytes, with a byte after each, are all that can be listed.
             #expect(throws: VolumeError.noSpace) {
                 for index in 0..<300 {
-                    let name = Array("\(index)".utf8)
+                    let name = volume.name("user.\(index)")
                     try set(name + [UInt8](repeating: 0x78, count: 255 - name.count), 1)
                 }
             }
-            try volume.removeExtendedAttribute(of: file, [0x61], context: someone)
+            try volume.removeExtendedAttribute(of: file, a, context: someone)
             #expect(throws: VolumeError.noAttribute) {
-                try volume.removeExtendedAttribute(of: file, [0x61], context: someone)
+                try volume.removeExtendedAttribute(of: file, a, context: someone)
             }
         }
     }

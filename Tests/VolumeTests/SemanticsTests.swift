@@ -93,7 +93,7 @@ struct SemanticsTests {
                 default:
                     let again = try volume.open(
                         inode,
-                        flags: [.write, .truncate],
+                        flags: [.write, .truncate, .killsPrivileges],
                         context: someone
                     )
                     volume.release(again)

@@ -96,6 +96,9 @@ package protocol RowDatabase: AnyObject {
     /// Whether any key is dirty in a generation after this one.
     func hasDirtyKeys(after generation: UInt64) throws(VolumeError) -> Bool
 
+    /// The generation in which a key became dirty; nil if it is clean.
+    func dirtyGeneration(of table: RowTable, _ key: [UInt8]) throws(VolumeError) -> UInt64?
+
     /// Forgets dirty keys and unplaced slices up to a generation.
     func forgetDirty(upTo generation: UInt64) throws(VolumeError)
 

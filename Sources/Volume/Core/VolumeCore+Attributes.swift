@@ -5,9 +5,11 @@ extension VolumeCore {
     func setAttributes(
         of number: UInt64,
         _ changes: AttributeChanges,
-        handle: UInt64?
+        handle: UInt64?,
+        user: UInt32
     ) throws(VolumeError) -> InodeAttributes {
         let entry = try inode(number)
+        if changes.isEmpty { return try changeNothing(of: entry, user: user) }
         if let size = changes.size {
             guard !entry.isDirectory else { throw .isDirectory }
             guard entry.kind == .regular else { throw .invalidArgument }
@@ -20,6 +22,7 @@ extension VolumeCore {
         }
         let killsCapability = changes.killsPrivileges || changes.user != nil || changes.group != nil
         if killsCapability { try attributes(of: entry) }
+        let list = changes.permissions == nil ? nil : try accessList(of: entry)
         try beginChange(bytes: 64 * Self.extentsMax)
         touch(entry)
         let now = now
@@ -30,11 +33,35 @@ extension VolumeCore {
         if let user = changes.user { entry.row.user = user }
         if let group = changes.group { entry.row.group = group }
         if killsCapability { killPrivileges(of: entry) }
-        if let permissions = changes.permissions { entry.row.permissions = permissions & 0o7777 }
+        if let permissions = changes.permissions {
+            entry.row.permissions = permissions & 0o7777
+            if let list {
+                let bytes = list.changed(to: permissions).bytes
+                putAttribute(entry, AccessList.accessName, bytes)
+            }
+        }
         set(&entry.row.accessed, changes.accessed, now)
         set(&entry.row.modified, changes.modified, now)
         entry.row.changed = now
         set(&entry.row.changed, changes.changed, now)
+        try finish()
+        return entry.inodeAttributes
+    }
+
+    /// chown(2) with neither user nor group drops set-id bits, if an owner asks.
+    ///
+    /// The kernel sends the same before others write, who may not drop them so: the write will.
+    private func changeNothing(
+        of entry: InodeEntry,
+        user: UInt32
+    ) throws(VolumeError) -> InodeAttributes {
+        let isOwner = user == 0 || user == entry.row.user
+        let kills = isOwner && !entry.isDirectory && entry.row.permissions & 0o6000 != 0
+        if kills { try attributes(of: entry) }
+        try beginChange()
+        touch(entry)
+        if kills { killPrivileges(of: entry) }
+        entry.row.changed = now
         try finish()
         return entry.inodeAttributes
     }
@@ -107,9 +134,21 @@ extension VolumeCore {
         return attributes
     }
 
+    /// xattr(7): whose rights are checked how is known by these beginnings, so there are no others.
+    private static let namespaces = ["user.", "trusted.", "security."].map { Array($0.utf8) }
+
     private func checkAttributeName(_ name: [UInt8]) throws(VolumeError) {
         guard name.count <= NameLimit.nameMax else { throw .invalidArgument }
         guard !name.isEmpty, !name.contains(0) else { throw .invalidArgument }
+        if isAccessList(name) { return }
+        guard let space = Self.namespaces.first(where: { name.starts(with: $0) }) else {
+            throw .unsupported
+        }
+        guard name.count > space.count else { throw .invalidArgument }
+    }
+
+    private func isAccessList(_ name: [UInt8]) -> Bool {
+        name == AccessList.accessName || name == AccessList.defaultName
     }
 
     func extendedAttribute(
@@ -131,21 +170,25 @@ extension VolumeCore {
         of number: UInt64,
         _ name: [UInt8],
         _ value: [UInt8],
-        mode: AttributeWriteMode
+        mode: AttributeWriteMode,
+        killsSetGroup: Bool = false
     ) throws(VolumeError) {
         let entry = try inode(number)
         try checkAttributeName(name)
+        if isAccessList(name) {
+            return try setAccessList(of: entry, name, value, killsSetGroup: killsSetGroup)
+        }
         guard value.count <= Self.valueMax else { throw .attributeTooLarge }
         let attributes = try attributes(of: entry)
         let isThere = attributes[name] != nil
         if mode == .create, isThere { throw .exists }
         if mode == .replace, !isThere { throw .noAttribute }
+        if attributes[name] == value { return }
         // listxattr(2) can not return more; Linux answers ENOSPC.
         let names = attributes.keys.reduce(0) { $0 + $1.count + 1 }
         if !isThere, names + name.count + 1 > Self.namesMax { throw .noSpace }
         try beginChange(bytes: value.count)
-        entry.attributes?[name] = value
-        put(.xattrs, RowKey.named(number, name), value)
+        putAttribute(entry, name, value)
         entry.row.changed = now
         touch(entry)
         try finish()
@@ -157,10 +200,12 @@ extension VolumeCore {
     ) throws(VolumeError) {
         let entry = try inode(number)
         try checkAttributeName(name)
-        guard try attributes(of: entry)[name] != nil else { throw .noAttribute }
+        guard try attributes(of: entry)[name] != nil else {
+            if isAccessList(name) { return }
+            throw .noAttribute
+        }
         try beginChange()
-        entry.attributes?[name] = nil
-        put(.xattrs, RowKey.named(number, name), nil)
+        putAttribute(entry, name, nil)
         entry.row.changed = now
         touch(entry)
         try finish()

@@ -144,9 +144,9 @@ extension VolumeCore {
         stamp(entry)
     }
 
-    func truncateForOpen(_ entry: InodeEntry) throws(VolumeError) {
+    func truncateForOpen(_ entry: InodeEntry, kills: Bool) throws(VolumeError) {
         try prepareToTruncate(entry, to: 0)
-        let kills = try hasPrivileges(entry)
+        let kills = kills ? try hasPrivileges(entry) : false
         try beginChange(bytes: 64 * Self.extentsMax, frees: true)
         cut(entry, to: 0)
         if kills { killPrivileges(of: entry) }
@@ -157,7 +157,8 @@ extension VolumeCore {
         _ handle: UInt64,
         mode: AllocationMode,
         offset: UInt64,
-        length: UInt64
+        length: UInt64,
+        killsPrivileges: Bool
     ) throws(VolumeError) {
         let entry = try openFile(handle, for: .write).inode
         guard length > 0 else { throw .invalidArgument }
@@ -169,16 +170,15 @@ extension VolumeCore {
             guard keeps, !mode.contains(.zeroRange) else { throw .unsupported }
         }
         let grows = !keeps && end > entry.row.size
-        guard clears || grows else {
-            // Room is not set aside: nothing is overwritten in place here.
-            if let failure { throw .failed(failure) }
-            return
-        }
+        // Room is not set aside: nothing is overwritten in place here. The rest happens all the
+        // same.
+        let kills = killsPrivileges ? try hasPrivileges(entry) : false
         if clears { try clear(entry, from: offset, to: end, keeping: Self.extentsMax) }
         try beginChange(bytes: 64 * Self.extentsMax)
         if clears { record(entry.replaceExtents(from: offset, to: end, with: nil), of: entry) }
         if grows { entry.row.size = end }
         stamp(entry)
+        if kills { killPrivileges(of: entry) }
         try finish()
     }
 
@@ -189,7 +189,8 @@ extension VolumeCore {
         offset sourceOffset: UInt64,
         to target: UInt64,
         offset targetOffset: UInt64,
-        length: UInt64
+        length: UInt64,
+        killsPrivileges: Bool
     ) throws(VolumeError) -> UInt64 {
         let from = try openFile(source, for: []).inode
         let to = try openFile(target, for: .write).inode
@@ -215,6 +216,7 @@ extension VolumeCore {
             return true
         }
         for part in parts { _ = try slice(part.slice) }
+        let kills = killsPrivileges ? try hasPrivileges(to) : false
         let end = targetOffset + count
         try clear(to, from: targetOffset, to: end, keeping: Self.extentsMax)
         try beginChange(bytes: 128 * Self.extentsMax)
@@ -226,6 +228,7 @@ extension VolumeCore {
         }
         to.row.size = max(to.row.size, end)
         stamp(to)
+        if kills { killPrivileges(of: to) }
         try finish()
         return count
     }
@@ -238,7 +241,8 @@ extension VolumeCore {
         count: Int
     ) throws(VolumeError) -> [ReadPart] {
         // With the kernel's write-back cache, reads come through handles for writing too.
-        let entry = try openFile(handle, for: []).inode
+        let file = try openFile(handle, for: [])
+        let entry = file.inode
         guard offset < entry.row.size, count > 0 else { return [] }
         let end = offset + min(UInt64(count), entry.row.size - offset)
         var parts: [ReadPart] = []
@@ -258,7 +262,7 @@ extension VolumeCore {
                 ReadPart(position: Int(at - offset), length: Int(end - at), source: .hole)
             )
         }
-        noteAccess(entry)
+        if !file.flags.contains(.noAccessTime) { noteAccess(entry) }
         return parts
     }
 

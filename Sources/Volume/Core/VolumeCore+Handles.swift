@@ -15,7 +15,9 @@ extension VolumeCore {
         guard entry.kind == .regular else { throw .invalidArgument }
         let changes = flags.contains(.write) || flags.contains(.truncate)
         if changes, configuration.readOnly || token == nil { throw .readOnly }
-        if flags.contains(.truncate) { try truncateForOpen(entry) }
+        if flags.contains(.truncate) {
+            try truncateForOpen(entry, kills: flags.contains(.killsPrivileges))
+        }
         return newHandle(OpenFile(inode: entry, flags: flags, isDirectory: false))
     }
 

@@ -79,10 +79,12 @@ extension VolumeCore {
         permissions: UInt16,
         device: UInt32 = 0,
         context: RequestContext
-    ) -> InodeEntry {
+    ) throws(VolumeError) -> InodeEntry {
         // inode(7): a directory's set-group-ID bit hands its group down, and itself to directories.
         let inherits = parent.row.permissions & 0o2000 != 0
         let isDirectory = kind == .directory
+        let list = try defaultList(of: parent)
+        try beginChange(bytes: 2 * (list?.bytes.count ?? 0))
         var bits = permissions & 0o7777
         if inherits && isDirectory { bits |= 0o2000 }
         let row = InodeRow(
@@ -100,10 +102,17 @@ extension VolumeCore {
         let entry = InodeEntry(number: newInodeNumber(), row: row, lastLSN: 0)
         entry.extents = ExtentMap()
         entry.attributes = [:]
+        setPermissions(of: entry, from: list, bits, umask: context.umask)
         inodes[entry.number] = entry
         inodeCount += 1
         touch(entry)
         return entry
+    }
+
+    /// What a directory hands down to what is made in it.
+    private func defaultList(of directory: InodeEntry) throws(VolumeError) -> AccessList? {
+        guard let bytes = try attributes(of: directory)[AccessList.defaultName] else { return nil }
+        return try AccessList.parse(bytes)
     }
 
     func make(
@@ -119,8 +128,7 @@ extension VolumeCore {
         try checkNew(name)
         guard try dirent(parentNumber, name) == nil else { throw .exists }
         if kind == .directory, parent.row.links >= NameLimit.linksMax { throw .tooManyLinks }
-        try beginChange()
-        let entry = newInode(
+        let entry = try newInode(
             in: parent,
             kind: kind,
             permissions: permissions,
@@ -143,8 +151,7 @@ extension VolumeCore {
         context: RequestContext
     ) throws(VolumeError) -> InodeEntry {
         let parent = try livingDirectory(parentNumber)
-        try beginChange()
-        let entry = newInode(
+        let entry = try newInode(
             in: parent,
             kind: .regular,
             permissions: permissions,
@@ -251,6 +258,7 @@ extension VolumeCore {
                 DirectoryEntry(name: [0x2E, 0x2E], attributes: parent.inodeAttributes, cookie: 2)
             )
         }
+        if cookie == 0 { noteAccess(directory) }
         guard directory.row.entries > 0 else { return entries }
         try flush()
         let found = try database.directory(
@@ -267,7 +275,6 @@ extension VolumeCore {
                 )
             )
         }
-        if cookie == 0 { noteAccess(directory) }
         return entries
     }
 }

@@ -273,6 +273,15 @@ final class VolumeDatabase: RowDatabase {
         }
     }
 
+    func dirtyGeneration(of table: RowTable, _ key: [UInt8]) throws(VolumeError) -> UInt64? {
+        try look { () throws(SQLiteError) in
+            let sql = "SELECT generation FROM dirty WHERE tbl = ? AND key = ?"
+            let rows = try connection.rows(sql, .integer(Int64(table.rawValue)), .blob(key))
+            guard case .integer(let generation)? = rows.first?.first else { return nil }
+            return UInt64(generation)
+        }
+    }
+
     func forgetDirty(upTo generation: UInt64) throws(VolumeError) {
         try work { () throws(SQLiteError) in
             let limit = SQLite.Value.integer(Int64(generation))

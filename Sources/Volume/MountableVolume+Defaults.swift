@@ -1,0 +1,51 @@
+// Calls with what most callers mean.
+
+extension MountableVolume {
+    /// A tree that goes nowhere has nothing to say.
+    package func status(of inode: InodeNumber) throws(VolumeError) -> FileStatus {
+        throw .noAttribute
+    }
+
+    package func allocate(
+        _ handle: HandleNumber,
+        mode: AllocationMode,
+        offset: UInt64,
+        length: UInt64
+    ) throws(VolumeError) {
+        try allocate(handle, mode: mode, offset: offset, length: length, killsPrivileges: false)
+    }
+
+    package func copyRange(
+        from source: HandleNumber,
+        offset sourceOffset: UInt64,
+        to target: HandleNumber,
+        offset targetOffset: UInt64,
+        length: UInt64
+    ) throws(VolumeError) -> UInt64 {
+        try copyRange(
+            from: source,
+            offset: sourceOffset,
+            to: target,
+            offset: targetOffset,
+            length: length,
+            killsPrivileges: false
+        )
+    }
+
+    package func setExtendedAttribute(
+        of inode: InodeNumber,
+        _ name: [UInt8],
+        _ value: [UInt8],
+        mode: AttributeWriteMode,
+        context: RequestContext
+    ) throws(VolumeError) {
+        try setExtendedAttribute(
+            of: inode,
+            name,
+            value,
+            mode: mode,
+            killsSetGroup: false,
+            context: context
+        )
+    }
+}
