@@ -110,9 +110,18 @@ extension KernelAdapter {
             ino: attributes.inode.rawValue,
             generation: attributes.generation,
             attr: stat(attributes),
-            attr_timeout: options.timeout,
+            attr_timeout: attributeTimeout(attributes),
             entry_timeout: options.timeout
         )
+    }
+
+    /// How long the kernel may remember attributes.
+    ///
+    /// With late writes, the blocks of an empty file are asked for each time: they depend on
+    /// whether it is open for writing, which changes without a request that would tell.
+    func attributeTimeout(_ attributes: InodeAttributes) -> Double {
+        options.writesBack && attributes.kind == .regular && attributes.blocks == 0
+            ? 0 : options.timeout
     }
 
     /// What tells the kernel that a name is not there, and that it may remember so.

@@ -12,7 +12,7 @@ extension KernelAdapter {
     func attributes(_ reply: consuming Reply, _ inode: UInt64) {
         do throws(VolumeError) {
             let attributes = try volume.attributes(of: InodeNumber(inode))
-            reply.attributes(stat(attributes), timeout: options.timeout)
+            reply.attributes(stat(attributes), timeout: attributeTimeout(attributes))
         } catch {
             reply.fail(error)
         }
@@ -33,7 +33,7 @@ extension KernelAdapter {
                 handle: handle.map { HandleNumber($0) },
                 context: context
             )
-            reply.attributes(stat(attributes), timeout: options.timeout)
+            reply.attributes(stat(attributes), timeout: attributeTimeout(attributes))
         } catch {
             reply.fail(error)
         }

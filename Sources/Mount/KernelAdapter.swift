@@ -66,8 +66,8 @@ final class KernelAdapter: Sendable {
         set(Int32(FUSE_CAP_SPLICE_MOVE), false)
         // Version 2 is set by the hook.
         set(Int32(FUSE_CAP_HANDLE_KILLPRIV), false)
-        // See `Docs/Decisions/0080-write-through.md`.
-        set(Int32(FUSE_CAP_WRITEBACK_CACHE), false)
+        // See `Docs/Decisions/0080-write-through.md` and `0100-writeback-cache.md`.
+        set(Int32(FUSE_CAP_WRITEBACK_CACHE), options.writesBack)
         unsafe connection.pointee.want = want
         unsafe connection.pointee.max_write = UInt32(BufferPool.size)
         unsafe connection.pointee.max_background = 64

@@ -17,6 +17,9 @@ package struct MountOptions: Sendable, Equatable {
     /// libfuse's default, no, is ours.
     package var allowsSetID = false
     package var allowsExecution = true
+    /// The kernel holds writes back: faster in small pieces, at a price
+    /// (`Docs/Decisions/0100-writeback-cache.md`).
+    package var writesBack = false
     /// Threads that take requests from the kernel.
     package var threads = 8
     /// The kernel's read-ahead in KiB, set when permitted (root); zero leaves it.
@@ -46,6 +49,7 @@ package struct MountOptions: Sendable, Equatable {
         case "nosuid": allowsSetID = false
         case "exec": allowsExecution = true
         case "noexec": allowsExecution = false
+        case "writeback_cache": writesBack = true
         // Always so, but written in many an fstab.
         case "default_permissions", "defaults": break
         default: return false

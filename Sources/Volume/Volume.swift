@@ -66,6 +66,16 @@ package final class Volume: MountableVolume {
         core.withLock { $0.configuration.hasUploader = hasUploader }
     }
 
+    /// Says that reading leaves access times alone.
+    package func setOmitsAccessTimes(_ omits: Bool) {
+        core.withLock { $0.configuration.omitsAccessTimes = omits }
+    }
+
+    /// Says that the kernel holds writes back, before anything is opened.
+    package func setWritesBack(_ writesBack: Bool) {
+        core.withLock { $0.configuration.writesBack = writesBack }
+    }
+
     /// Bytes that statfs(2) says there is room for.
     package func setCapacity(_ bytes: UInt64) {
         core.withLock { $0.configuration.capacity = bytes }

@@ -6,6 +6,8 @@ final class InodeEntry {
     var row: InodeRow
     /// Open files and directories.
     var handles = 0
+    /// Handles through which the kernel may still bring bytes that programs wrote long ago.
+    var lateWriters = 0
     /// The newest operation that changed it; at most so much must be synced for it.
     var lastLSN: UInt64
     /// nil: not read yet.
@@ -47,7 +49,8 @@ final class InodeEntry {
             user: row.user,
             group: row.group,
             size: row.size,
-            blocks: (row.stored + 511) / 512,
+            // No block at all makes tar(1) take a file for a hole.
+            blocks: max((row.stored + 511) / 512, lateWriters > 0 ? 1 : 0),
             accessed: row.accessed.timestamp,
             modified: row.modified.timestamp,
             changed: row.changed.timestamp,

@@ -11,6 +11,10 @@ package struct VolumeConfiguration: Sendable {
     /// Whether anything will ever make room in the log.
     package var hasUploader = false
     package var readOnly = false
+    /// Reading leaves access times alone (`-o noatime`).
+    package var omitsAccessTimes = false
+    /// The kernel holds writes back and keeps the times of files (`-o writeback_cache`).
+    package var writesBack = false
     /// The lease token under which inodes and slices are numbered; nil: read-only until there is.
     package var token: UInt32? = 1
     /// Unsynced work is synced after so long.

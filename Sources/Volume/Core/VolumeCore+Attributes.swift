@@ -99,7 +99,9 @@ extension VolumeCore {
     ///
     /// It reaches the log with the next commit, or the next change of the inode.
     func noteAccess(_ entry: InodeEntry) {
-        guard !configuration.readOnly, token != nil, failure == nil else { return }
+        guard !configuration.readOnly, !configuration.omitsAccessTimes, token != nil,
+            failure == nil
+        else { return }
         let now = now
         let row = entry.row
         let isOld = now.seconds - row.accessed.seconds >= 24 * 60 * 60

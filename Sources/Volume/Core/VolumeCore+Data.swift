@@ -87,7 +87,8 @@ extension VolumeCore {
         )
         record(entry.replaceExtents(from: offset, to: end, with: extent), of: entry)
         entry.row.size = max(entry.row.size, end)
-        stamp(entry)
+        // Late writes say nothing of when the program wrote: the kernel does, by itself.
+        if configuration.writesBack { touch(entry) } else { stamp(entry) }
         if kills { killPrivileges(of: entry) }
         try unsafe finish(data: bytes, slice: slice)
     }
@@ -307,6 +308,9 @@ extension VolumeCore {
     func seek(_ handle: UInt64, offset: UInt64, toData: Bool) throws(VolumeError) -> UInt64 {
         guard let file = files[handle], !file.isDirectory else { throw .badHandle }
         let entry = file.inode
+        // What the kernel holds back would look like a hole, and cp(1) would copy zeros. Programs
+        // that are told EINVAL read everything.
+        guard entry.lateWriters == 0 else { throw .invalidArgument }
         guard offset < entry.row.size else { throw .noSuchOffset }
         let extents = try extents(of: entry)
         if toData {

@@ -6,7 +6,12 @@ extension VolumeCore {
         nextHandle += 1
         files[number] = file
         file.inode.handles += 1
+        if isLateWriter(file) { file.inode.lateWriters += 1 }
         return number
+    }
+
+    private func isLateWriter(_ file: OpenFile) -> Bool {
+        configuration.writesBack && !file.isDirectory && file.flags.contains(.write)
     }
 
     func open(_ number: UInt64, flags: OpenFlags) throws(VolumeError) -> UInt64 {
@@ -69,6 +74,7 @@ extension VolumeCore {
     func release(_ handle: UInt64) {
         guard let file = files.removeValue(forKey: handle) else { return }
         file.inode.handles -= 1
+        if isLateWriter(file) { file.inode.lateWriters -= 1 }
         do throws(VolumeError) {
             try noteUnused(file.inode)
         } catch {

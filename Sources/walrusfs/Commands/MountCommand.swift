@@ -28,6 +28,8 @@ struct MountCommand: AsyncParsableCommand {
             publishes when the network is back; 'walrusfs status' says what it waits for.
 
             Options of -o: ro, allow_other, noatime, nodev/dev, nosuid/suid, noexec/exec;
+            writeback_cache (the kernel holds small writes back: faster, but what is not synced
+            dies with the process);
             fsync=local (the default: stable on this disk) or fsync=network (certified and
             published); commit=SECONDS, after which unsynced work is synced (1); and
             patience=SECONDS, for which a write waits for room in a full log (300).

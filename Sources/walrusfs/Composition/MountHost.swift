@@ -21,6 +21,8 @@ struct MountHost {
             readOnly: options.isReadOnly,
             volumeOptions
         )
+        open.volume.setOmitsAccessTimes(options.omitsAccessTimes)
+        open.volume.setWritesBack(options.writesBack)
         do throws(CommandFailure) {
             try await serve(open, options)
         } catch {
