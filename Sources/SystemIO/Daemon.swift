@@ -108,14 +108,35 @@ package enum DaemonReadiness {
         ServiceManager.notify("READY=1")
     }
 
+    /// The streams of a process that is to report in this one's place; see ``handedOn()``.
+    package static var streams: [ChildProcess.Stream] {
+        let own: [ChildProcess.Stream] = [.inherited, .inherited, .inherited]
+        guard let pipe else { return own }
+        // The number that the variable names.
+        precondition(pipe == 3, "the daemon's pipe has another number")
+        return own + [.descriptor(pipe)]
+    }
+
+    /// Says that another process reports: this one's end of the pipe closes.
+    package static func handedOn() {
+        guard let pipe else { return }
+        unsafe unsetenv(Daemon.variable)
+        Glibc.close(pipe)
+    }
+
+    private static var pipe: Int32? {
+        guard let value = Environment.value(Daemon.variable), let pipe = Int32(value), pipe > 2
+        else { return nil }
+        return pipe
+    }
+
     /// Tells the command why it is not.
     package static func failed(_ message: String) {
         report([UInt8(ascii: "-")] + message.utf8.prefix(Daemon.messageMax - 1))
     }
 
     private static func report(_ message: [UInt8]) {
-        guard let value = Environment.value(Daemon.variable), let pipe = Int32(value), pipe > 2
-        else { return }
+        guard let pipe else { return }
         unsafe unsetenv(Daemon.variable)
         var sent = 0
         while sent < message.count {

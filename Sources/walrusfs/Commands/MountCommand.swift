@@ -11,7 +11,8 @@ struct MountCommand: AsyncParsableCommand {
         abstract: "Mount a volume on a directory.",
         discussion: """
             Returns when the volume is mounted; a process in the background serves it, and logs to
-            'mount.log' in the volume's state directory. With a mountpoint alone, the volume
+            'mount.log' in the volume's state directory. Should that process trap, another says so
+            there and mounts again. With a mountpoint alone, the volume
             'default' is mounted, and made first if there is none, on a network of its own.
 
               walrusfs mount photos /mnt/photos
@@ -44,6 +45,12 @@ struct MountCommand: AsyncParsableCommand {
 
     @Flag(name: .customLong("take-over"), help: "Take the lease of a mount that does not answer.")
     var takesOver = false
+
+    @Flag(help: .hidden)
+    var keep = false
+
+    @Option(help: .hidden)
+    var restarts = 0
 
     @Option(name: .short, help: "Mount options, separated by commas.")
     var options: [String] = []
@@ -87,12 +94,17 @@ struct MountCommand: AsyncParsableCommand {
             } catch {
                 throw CommandFailure(error)
             }
+            if keep { return try keepMounted(mountpoint) }
             guard foreground else { return try startDaemon(state, mountpoint) }
             let options = try parsedOptions()
-            try await MountHost(volume: volume, state: state, mountpoint: mountpoint)
-                .run(options.mount, options.volume)
+            try await MountHost(
+                volume: volume,
+                state: state,
+                mountpoint: mountpoint,
+                restarts: restarts
+            ).run(options.mount, options.volume)
         } catch let failure as CommandFailure {
-            if foreground { DaemonReadiness.failed(failure.encoded) }
+            if foreground || keep { DaemonReadiness.failed(failure.encoded) }
             throw failure
         }
     }
@@ -103,18 +115,36 @@ struct MountCommand: AsyncParsableCommand {
         try await VolumeMaker(home: home).create(volume, network: home.defaultNetwork)
     }
 
+    private static let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().path
+
+    /// The part of the command that goes from process to process.
+    private func rest(_ mountpoint: Mountpoint, restarts: Int = 0) -> [String] {
+        // A lease that was taken over needs no second time.
+        (takesOver && restarts == 0 ? ["--take-over"] : [])
+            + options.flatMap { ["-o", $0] } + ["--", volume, mountpoint.path]
+    }
+
+    private func keepMounted(_ mountpoint: Mountpoint) throws {
+        let keeper = MountKeeper(volume: volume, mountpoint: mountpoint) { restarts in
+            ["mount", "-f", "--restarts", "\(restarts)"] + rest(mountpoint, restarts: restarts)
+        }
+        let status: Int32
+        do throws(SystemError) {
+            status = try keeper.run(Self.program)
+        } catch {
+            throw CommandFailure(error)
+        }
+        Foundation.exit(status)
+    }
+
     private func startDaemon(_ state: String, _ mountpoint: Mountpoint) throws(CommandFailure) {
-        let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().path
-        var command = ["mount", "-f"]
         if takesOver {
-            command.append("--take-over")
             Terminal.printError("asking the mount that has '\(volume)' now for an answer …")
         }
-        for option in options { command += ["-o", option] }
-        command += ["--", volume, mountpoint.path]
+        let command = ["mount", "--keep"] + rest(mountpoint)
         do throws(DaemonError) {
             _ = try Daemon.start(
-                program,
+                Self.program,
                 command,
                 log: state + "/mount.log",
                 timeout: Self.patience

@@ -29,6 +29,7 @@ struct StatusCommand: ParsableCommand {
         print("process      \(report.pid)")
         print("network      \(report.network)")
         let used = report.bytesTotal - min(report.bytesFree, report.bytesTotal)
+        if report.restarts > 0 { print("restarts     \(report.restarts), see mount.log") }
         print("contents     \(Terminal.bytes(used)) in \(report.inodes) files")
         print("checkpoint   \(report.sequence == 0 ? "none yet" : String(report.sequence))")
         print("unpublished  \(Terminal.bytes(report.unpublishedBytes))")

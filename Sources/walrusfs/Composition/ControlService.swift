@@ -8,6 +8,7 @@ struct ControlService: Sendable {
     let open: OpenVolume
     let mountpoint: String
     let isReadOnly: Bool
+    let restarts: Int
     /// Ends the session; blocks until nothing is served any more.
     let end: @Sendable () -> Void
     /// Frames are sent from here: a client that does not read must not hold a thread of Swift's.
@@ -17,11 +18,13 @@ struct ControlService: Sendable {
         open: OpenVolume,
         mountpoint: String,
         isReadOnly: Bool,
+        restarts: Int,
         end: @escaping @Sendable () -> Void
     ) {
         self.open = open
         self.mountpoint = mountpoint
         self.isReadOnly = isReadOnly
+        self.restarts = restarts
         self.end = end
     }
 
@@ -62,7 +65,8 @@ struct ControlService: Sendable {
         do throws(CommandFailure) {
             switch request.command {
             case .status:
-                let report = await open.status(mountpoint: mountpoint, isReadOnly: isReadOnly)
+                var report = await open.status(mountpoint: mountpoint, isReadOnly: isReadOnly)
+                report.restarts = restarts
                 await send(ControlAnswer(result: report), connection)
             case .sync, .prepareUnmount:
                 let scope = request.scope ?? (open.hasNetwork ? .network : .local)

@@ -9,6 +9,8 @@ struct MountHost {
     let volume: String
     let state: String
     let mountpoint: Mountpoint
+    /// How often the mount trapped and came back.
+    let restarts: Int
 
     /// Serves until the volume is unmounted or a signal says so.
     func run(
@@ -66,6 +68,7 @@ struct MountHost {
             open: open,
             mountpoint: mountpoint.path,
             isReadOnly: options.isReadOnly,
+            restarts: restarts,
             end: { session.endUnmounted() }
         )
         server.start { service.converse($0) }

@@ -49,6 +49,8 @@ struct StatusReport: Codable, Sendable {
     var bytesTotal: UInt64
     var bytesFree: UInt64
     var inodes: UInt64
+    /// How often the process that serves the mount trapped and was replaced; see 'mount.log'.
+    var restarts = 0
     /// The newest published checkpoint; 0 when there is none.
     var sequence: UInt64
     var manifest: String?
