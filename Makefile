@@ -121,7 +121,8 @@ stress: build test-setup
 	$(call install_packages,stress-ng)
 	bash Tests/Stress/stress.sh $(BIN)/walrusfs $(STRESS_SECONDS)
 
-# Ratios against the machine's own filesystem, in one run; needs root and ten minutes.
+# Ratios against the machine's own filesystem, in one run, after the encoder's bench; needs root and
+# three quarters of an hour, or a quarter with BENCH=--goals.
 bench: build test-setup bench-encoder
 	python3 Tests/Bench/bench.py --walrusfs $(BIN)/walrusfs
 

@@ -16,7 +16,7 @@ final class PlanCache: Sendable {
     private static let planLengthMax = 4 << 20
 
     /// Guards the plans, of which the one used last is at the end; they are made outside, at worst
-    /// twice.
+    /// by all who miss them together, and kept once.
     private let plans = Mutex<[(key: Key, plan: CodePlan)]>([])
 
     var count: Int { plans.withLock { $0.count } }
@@ -32,6 +32,8 @@ final class PlanCache: Sendable {
         let plan = make()
         guard plan.length <= Self.planLengthMax else { return plan }
         plans.withLock { plans in
+            // Others may have missed it together with us; one copy is enough.
+            guard !plans.contains(where: { $0.key == key }) else { return }
             if plans.count == Self.plansMax { plans.removeFirst() }
             plans.append((key, plan))
         }

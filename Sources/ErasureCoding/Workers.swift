@@ -58,7 +58,12 @@ package struct Workers: Sendable {
 
 /// The parts of one computation.
 private final class Parts<Scratch, Failure: Error>: Sendable {
+    private typealias Body = @Sendable (Int, Scratch) throws(Failure) -> Void
+
     private struct State {
+        /// Gone when all is done, although jobs that never began may stand in the pool's queue:
+        /// it holds on to the matrix that the parts write to.
+        var job: (scratch: @Sendable () -> Scratch, body: Body)?
         var next = 0
         var running = 0
         var done = 0
@@ -66,10 +71,8 @@ private final class Parts<Scratch, Failure: Error>: Sendable {
     }
 
     private let count: Int
-    private let scratch: @Sendable () -> Scratch
-    private let body: @Sendable (Int, Scratch) throws(Failure) -> Void
     /// Guards what is done and by whom; parts run outside.
-    private let monitor = Monitor(State())
+    private let monitor: Monitor<State>
 
     init(
         count: Int,
@@ -77,8 +80,7 @@ private final class Parts<Scratch, Failure: Error>: Sendable {
         body: @escaping @Sendable (Int, Scratch) throws(Failure) -> Void
     ) {
         self.count = count
-        self.scratch = scratch
-        self.body = body
+        monitor = Monitor(State(job: (scratch, body)))
     }
 
     private func take() -> Int? {
@@ -92,11 +94,11 @@ private final class Parts<Scratch, Failure: Error>: Sendable {
 
     /// Takes parts until there are no more.
     func work(_ progress: (Int) -> Void) {
-        guard var part = take() else { return }
-        let own = scratch()
+        guard var part = take(), let job = monitor.withLock({ $0.job }) else { return }
+        let own = job.scratch()
         while true {
             var failure: Failure?
-            do throws(Failure) { try body(part, own) } catch { failure = error }
+            do throws(Failure) { try job.body(part, own) } catch { failure = error }
             let done = monitor.withLock { state -> Int in
                 state.running -= 1
                 state.done += 1
@@ -113,7 +115,9 @@ private final class Parts<Scratch, Failure: Error>: Sendable {
     /// Waits for the parts that others have begun.
     func wait() throws(Failure) {
         let failure = monitor.waitUntil { state -> Failure?? in
-            state.running == 0 ? .some(state.failure) : nil
+            guard state.running == 0 else { return nil }
+            state.job = nil
+            return .some(state.failure)
         }
         if let failure { throw failure }
     }

@@ -13,6 +13,8 @@ package enum OpenMode: Sendable {
 /// What is known of a name without opening it; symbolic links are followed.
 package struct FileStatus: Equatable, Sendable {
     package var isDirectory: Bool
+    /// A regular file: the only kind whose size says how much can be read.
+    package var isPlain: Bool
     /// Bytes.
     package var size: Int
     /// With `inode`, the identity of the file on this machine.
@@ -23,12 +25,14 @@ package struct FileStatus: Equatable, Sendable {
 
     package init(
         isDirectory: Bool,
+        isPlain: Bool,
         size: Int,
         device: UInt64,
         inode: UInt64,
         permissions: UInt16
     ) {
         self.isDirectory = isDirectory
+        self.isPlain = isPlain
         self.size = size
         self.device = device
         self.inode = inode

@@ -88,6 +88,7 @@ package struct LinuxFileSystem: FileSystem {
         }
         return FileStatus(
             isDirectory: status.st_mode & S_IFMT == S_IFDIR,
+            isPlain: status.st_mode & S_IFMT == S_IFREG,
             size: Int(status.st_size),
             device: UInt64(status.st_dev),
             inode: UInt64(status.st_ino),

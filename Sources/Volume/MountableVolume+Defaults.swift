@@ -2,7 +2,7 @@
 
 extension MountableVolume {
     /// A tree that goes nowhere has nothing to say.
-    package func status(of inode: InodeNumber) throws(VolumeError) -> FileStatus {
+    package func status(of inode: InodeNumber) throws(VolumeError) -> StorageStatus {
         throw .noAttribute
     }
 

@@ -220,5 +220,5 @@ package protocol MountableVolume: Sendable {
     func statistics() throws(VolumeError) -> VolumeStatistics
 
     /// How far a file has come on its way to the network.
-    func status(of inode: InodeNumber) throws(VolumeError) -> FileStatus
+    func status(of inode: InodeNumber) throws(VolumeError) -> StorageStatus
 }

@@ -4,7 +4,7 @@ internal import VolumeFormat
 
 extension Volume {
     /// How far a file has come on its way to the network.
-    package func status(of inode: InodeNumber) throws(VolumeError) -> FileStatus {
+    package func status(of inode: InodeNumber) throws(VolumeError) -> StorageStatus {
         let number = inode.rawValue
         var (status, placed) = try locked { (core) throws(VolumeError) in
             try core.localStatus(of: number)
@@ -20,7 +20,7 @@ extension Volume {
     /// Counts bytes that have left the log, by the packs that hold them.
     private func count(
         _ range: PlacedRange,
-        in status: inout FileStatus
+        in status: inout StorageStatus
     ) throws(CheckpointError) {
         let stretches = try PlacementRows.covering(
             slice: range.slice,
@@ -52,7 +52,7 @@ struct PlacedRange: Hashable, Sendable {
 }
 
 /// How far a file has come on its way to the network; in bytes that are not holes.
-package struct FileStatus: Hashable, Sendable {
+package struct StorageStatus: Hashable, Sendable {
     /// The inode's own record changed since the last cut, or is in the cut under way.
     package var isRecordDirty = false
     package var isRecordUploading = false
@@ -78,10 +78,10 @@ package struct FileStatus: Hashable, Sendable {
 
 extension VolumeCore {
     /// What is known without looking for placement, and what must be looked for.
-    func localStatus(of number: UInt64) throws(VolumeError) -> (FileStatus, [PlacedRange]) {
+    func localStatus(of number: UInt64) throws(VolumeError) -> (StorageStatus, [PlacedRange]) {
         let entry = try inode(number)
         try flush()
-        var status = FileStatus()
+        var status = StorageStatus()
         let cut = cutInFlight ?? 0
         if let made = try database.dirtyGeneration(of: .inodes, RowKey.number(number)) {
             status.isRecordDirty = made > cut

@@ -40,6 +40,11 @@ enum CommandFiles {
             guard !status.isDirectory else {
                 throw CommandFailure.failed.report("\(path) is a directory; name a file")
             }
+            guard status.isPlain, try status.size > 0 || isEmpty(path) else {
+                throw CommandFailure.failed.report(
+                    "\(path) does not say how long it is; copy it to a plain file first"
+                )
+            }
             guard UInt64(status.size) <= parameters.blobLengthMax else {
                 throw CommandFailure.failed.report(
                     """
@@ -51,6 +56,16 @@ enum CommandFiles {
             return status.size
         } catch let error as SystemError {
             throw CommandFailure.failed.report("cannot read \(path): \(error)")
+        }
+    }
+
+    /// Whether a file that says it has no bytes has none: those below /proc have.
+    private static func isEmpty(_ path: String) throws(SystemError) -> Bool {
+        let file = try files.open(path, .read)
+        defer { file.close() }
+        var byte: UInt8 = 0
+        return try unsafe withUnsafeMutableBytes(of: &byte) { (bytes) throws(SystemError) in
+            try unsafe file.read(into: bytes, at: 0) == 0
         }
     }
 

@@ -129,7 +129,10 @@ internal import Testing
             ] {
                 #expect(try Tool.run("walrus", arguments).status == 64, "\(arguments)")
             }
-            for path in [folder, folder + "/missing"] {
+            // The size of what is no plain file says nothing: it was taken for an empty blob.
+            let pipe = folder + "/pipe"
+            try Tool.succeed("mkfifo", [pipe])
+            for path in [folder, folder + "/missing", pipe, "/dev/null", "/proc/cpuinfo"] {
                 let result = try Tool.run("walrus", ["blob-id", path])
                 #expect(result.status == 1)
                 #expect(result.errors.contains(path))

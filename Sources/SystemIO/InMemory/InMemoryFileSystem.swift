@@ -157,6 +157,7 @@ package final class InMemoryFileSystem: FileSystem {
             case .directory?:
                 return FileStatus(
                     isDirectory: true,
+                    isPlain: false,
                     size: 0,
                     device: 1,
                     inode: 1,
@@ -165,6 +166,7 @@ package final class InMemoryFileSystem: FileSystem {
             case .file(let node)?:
                 return FileStatus(
                     isDirectory: false,
+                    isPlain: true,
                     size: state.nodes[node]?.now.count ?? 0,
                     device: 1,
                     inode: UInt64(node),
