@@ -14,7 +14,7 @@ struct SizeTests {
                 python3 - <<'END'
                 import os
                 os.mkdir('d')
-                for i in range(\(Self.many)): os.close(os.open('d/%d' % i, os.O_CREAT | os.O_WRONLY))
+                for i in range(\(Self.many)): os.close(os.open('d/%d' % i, os.O_CREAT))
                 for i in range(0, \(Self.many), 3): os.unlink('d/%d' % i)
                 END
                 """

@@ -115,7 +115,9 @@ static Words rest(const Words *words, int from) {
 
 static void perform(const Words *words);
 
-/// Waits until the clock by which filesystems stamp has passed a time: it goes by ticks.
+/// Waits until the clock that goes by ticks has passed a time.
+///
+/// ext4 stamps the inodes of a rename by it, others by a finer one as soon as someone looked.
 static void pass(const struct timespec *time) {
     struct timespec now;
     while (clock_gettime(CLOCK_REALTIME_COARSE, &now) == 0 &&
@@ -142,9 +144,10 @@ static void perform_watched(const Words *words) {
         if (lstat(paths[index], &before[index]) != 0)
             memset(&before[index], 0, sizeof *before);
     }
-    for (int index = 0; index < count; index++) pass(&before[index].st_ctim);
-    become(&own);
     Words inner = rest(words, 3);
+    if (strncmp(inner.word[0], "rename", 6) == 0)
+        for (int index = 0; index < count; index++) pass(&before[index].st_ctim);
+    become(&own);
     perform(&inner);
     if (getuid() == 0) become(&root);
     for (int index = 0; index < count; index++) {
