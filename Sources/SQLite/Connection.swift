@@ -26,6 +26,8 @@ package struct ConnectionOptions: Sendable {
     /// Memory for pages.
     package var cacheKibibytes: Int64 = 8192
     package var enforcesForeignKeys = true
+    /// The files that it lies in; nil: the machine's.
+    package var files: FileSystemVFS?
 
     package init() {}
 }
@@ -55,7 +57,7 @@ package final class Connection {
             case .readWrite: SQLITE_OPEN_READWRITE
             case .create: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
             }
-        database = try Database(path, access)
+        database = try Database(path, access, options.files)
         self.path = path
         unsafe sqlite3_busy_timeout(database.handle, options.busyTimeout)
         try configure(options)

@@ -3,12 +3,15 @@ internal import CSQLite
 /// SQLite's own object, closed when the connection and the last of its statements are gone.
 @safe final class Database {
     let handle: OpaquePointer
+    /// Kept for as long as SQLite may come back to it.
+    private let files: FileSystemVFS?
 
-    init(_ path: String, _ access: Int32) throws(SQLiteError) {
+    init(_ path: String, _ access: Int32, _ files: FileSystemVFS?) throws(SQLiteError) {
+        self.files = files
         var opened: OpaquePointer?
         // One owner at a time, so SQLite's own mutexes are not needed.
         let flags = access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
-        let code = unsafe sqlite3_open_v2(path, &opened, flags, nil)
+        let code = unsafe sqlite3_open_v2(path, &opened, flags, files?.name)
         guard code == SQLITE_OK, let handle = unsafe opened else {
             let message = unsafe opened.flatMap { unsafe sqlite3_errmsg($0) }
                 .map { unsafe String(cString: $0) }

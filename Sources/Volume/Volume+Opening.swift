@@ -1,4 +1,4 @@
-internal import SQLite
+package import SQLite
 internal import Synchronization
 package import SystemIO
 
@@ -6,17 +6,20 @@ extension Volume {
     /// Opens the volume of a state directory, which stays held as long as the volume lives.
     ///
     /// Nothing is made in it: a new volume needs ``makeRoot()``, an attached one `load`.
+    /// `databaseFiles` puts its database on the same disk as the rest, in tests.
     package static func open(
         _ state: StateDirectory,
         _ configuration: VolumeConfiguration,
         disk: any FileSystem,
         entropy: any Entropy,
-        time: any TimeSource
+        time: any TimeSource,
+        databaseFiles: FileSystemVFS? = nil
     ) throws(StateError) -> Volume {
         do throws(VolumeError) {
             let log = SegmentOperationLog(state.logPath, disk: disk, entropy: entropy)
             let volume = try open(
                 databasePath: state.databasePath,
+                databaseFiles: databaseFiles,
                 log: log,
                 time: time,
                 configuration: configuration
@@ -30,13 +33,14 @@ extension Volume {
 
     static func open(
         databasePath: String,
+        databaseFiles: FileSystemVFS? = nil,
         log: any OperationLog,
         time: any TimeSource,
         configuration: VolumeConfiguration
     ) throws(VolumeError) -> Volume {
         let database: VolumeDatabase
         do throws(SQLiteError) {
-            database = try VolumeDatabase(databasePath)
+            database = try VolumeDatabase(databasePath, files: databaseFiles)
         } catch {
             throw VolumeError(error)
         }

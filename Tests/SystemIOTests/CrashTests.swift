@@ -68,6 +68,41 @@ internal import Testing
         #expect(throws: SystemError.self) { try file.synchronizeData() }
         #expect(try disk.crash(seed: 0).readWholeFile("/file") == [])
         #expect(try disk.kill().readWholeFile("/file") == [1])
+        // Later syncs succeed, and still the disk never sees those bytes.
+        try file.write([2], at: 1)
+        try file.synchronizeData()
+        #expect(try file.read(count: 2, at: 0) == [1, 2])
+        #expect(try disk.crash(seed: 1).readWholeFile("/file") == [0, 2])
+    }
+
+    @Test func aFailedWriteIsHalfDone() throws {
+        let disk = InMemoryFileSystem()
+        let file = try disk.open("/file", .createNew)
+        disk.faults.writesUntilFailure = 1
+        try file.write([1, 2], at: 0)
+        expect(\.isDeviceFailure) { () throws(SystemError) in
+            try file.write([3, 4, 5, 6], at: 2)
+        }
+        #expect(try disk.kill().readWholeFile("/file") == [1, 2, 3, 4])
+        disk.faults.growthsUntilFull = 1
+        try file.write([7, 8], at: 4)
+        expect(\.isNoSpace) { () throws(SystemError) in try file.write([9, 9], at: 6) }
+        // There is room for what is there already.
+        try file.write([9], at: 0)
+        expect(\.isNoSpace) { () throws(SystemError) in
+            _ = try disk.open("/other", .createNew)
+        }
+    }
+
+    @Test func theDiskBeforeEachStepIsKept() throws {
+        let disk = InMemoryFileSystem()
+        disk.record(oneIn: 1, seed: 7)
+        let file = try disk.open("/file", .createNew)
+        try file.write([1], at: 0)
+        try file.write([2], at: 1)
+        let kept = try disk.takeRecorded().map { try $0.kill().readWholeFile("/file") }
+        #expect(kept == [nil, [], [1]])
+        #expect(disk.takeRecorded().isEmpty)
     }
 
     @Test func aFullDiskSaysSoAndRotTurnsBits() throws {

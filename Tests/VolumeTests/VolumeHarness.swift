@@ -1,18 +1,20 @@
+import SQLite
 import SystemIO
-import TestSupport
 
 @testable import Volume
 
-/// A volume over a log that forgets and a database in a folder of the test's.
+/// A volume whose log and database lie on one disk that forgets.
 final class VolumeHarness {
     let time = ManualTimeSource()
     private(set) var disk = InMemoryFileSystem()
-    private let folder: String
     private var opened: Volume?
     var configuration = VolumeConfiguration()
+    /// Small ones are sealed and removed often.
+    private let segmentSize: Int
+    private var lives: UInt64 = 0
 
-    init(_ folder: String, hasRoot: Bool) throws {
-        self.folder = folder
+    init(hasRoot: Bool, segmentSize: Int = 1 << 20) throws {
+        self.segmentSize = segmentSize
         configuration.commitAge = .seconds(1000)
         try reopen()
         if hasRoot { try volume.makeRoot() }
@@ -22,9 +24,7 @@ final class VolumeHarness {
         hasRoot: Bool = true,
         _ body: (VolumeHarness) throws -> Result
     ) throws -> Result {
-        try Scratch.with { scratch in
-            try body(VolumeHarness(scratch.folder("state"), hasRoot: hasRoot))
-        }
+        try body(VolumeHarness(hasRoot: hasRoot))
     }
 
     var volume: Volume {
@@ -32,17 +32,23 @@ final class VolumeHarness {
         return opened
     }
 
-    private func reopen() throws {
+    private func reopen() throws { try open(disk) }
+
+    /// Opens what lies on a disk, as another process would.
+    func open(_ disk: InMemoryFileSystem) throws {
+        self.disk = disk
+        lives += 1
         // The database's open transaction goes with its connection, as in a crash.
         opened = nil
         let log = SegmentOperationLog(
             "/log",
             disk: disk,
-            entropy: SeededEntropy(seed: 1),
-            segmentSize: 1 << 20
+            entropy: SeededEntropy(seed: lives),
+            segmentSize: segmentSize
         )
         opened = try Volume.open(
-            databasePath: folder + "/volume.db",
+            databasePath: "/volume.db",
+            databaseFiles: FileSystemVFS(disk),
             log: log,
             time: time,
             configuration: configuration
@@ -50,16 +56,10 @@ final class VolumeHarness {
     }
 
     /// Kills the process and opens again: all that completed is there.
-    func kill() throws {
-        disk = disk.kill()
-        try reopen()
-    }
+    func kill() throws { try open(disk.kill()) }
 
     /// Cuts the power and opens again: what was synced is there, and of the rest a prefix.
-    func crash(seed: UInt64) throws {
-        disk = disk.crash(seed: seed)
-        try reopen()
-    }
+    func crash(seed: UInt64) throws { try open(disk.crash(seed: seed)) }
 }
 
 let someone = RequestContext(user: 1000, group: 1000, process: 1, umask: 0)

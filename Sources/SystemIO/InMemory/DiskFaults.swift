@@ -10,6 +10,12 @@ package struct DiskFaults: Sendable {
     package var syncsUntilFailure: Int?
     /// So many reads work before one fails with EIO.
     package var readsUntilFailure: Int?
+    /// So many writes work before one fails with EIO, half done.
+    package var writesUntilFailure: Int?
+    /// So many changes that need room get it, and then none does: ENOSPC, writes half done.
+    package var growthsUntilFull: Int?
+    /// Syncs answer that they worked, and do nothing: the disk lies.
+    package var syncsLie = false
 
     package init() {}
 
@@ -21,6 +27,14 @@ package struct DiskFaults: Sendable {
 
     mutating func takeSyncFailure() -> Bool { Self.isDue(&syncsUntilFailure) }
     mutating func takeReadFailure() -> Bool { Self.isDue(&readsUntilFailure) }
+    mutating func takeWriteFailure() -> Bool { Self.isDue(&writesUntilFailure) }
+
+    /// Whether there is no room; stays so until the faults are set anew.
+    mutating func takeFull() -> Bool {
+        guard let left = growthsUntilFull else { return false }
+        growthsUntilFull = max(0, left - 1)
+        return left == 0
+    }
 }
 
 extension InMemoryFileSystem.State {
@@ -28,6 +42,7 @@ extension InMemoryFileSystem.State {
     ///
     /// - Throws: EIO from the power cut on.
     mutating func beginStep(_ operation: String, _ path: String) throws(SystemError) {
+        record()
         steps += 1
         guard let left = faults.stepsUntilPowerCut else { return }
         guard left > 0 else { throw SystemError(operation: operation, code: EIO, path: path) }

@@ -26,6 +26,9 @@ struct InMemoryNode {
         changes = []
     }
 
+    /// What a failed sync does: the kernel takes the pages for clean and never writes them.
+    mutating func losePages() { changes = [] }
+
     static func apply(_ change: Change, to contents: inout [UInt8]) {
         switch change {
         case .resize(let size):
@@ -101,6 +104,13 @@ final class InMemoryFile: File {
                     throw SystemError(operation: "pwritev", code: ENOSPC, path: path)
                 }
             }
+            let isFull = growth > 0 && state.faults.takeFull()
+            if isFull || state.faults.takeWriteFailure() {
+                let half = Array(bytes.prefix(bytes.count / 2))
+                contents.apply(.write(offset: offset, bytes: half))
+                let code = isFull ? ENOSPC : EIO
+                throw SystemError(operation: "pwritev", code: code, path: path)
+            }
             contents.apply(.write(offset: offset, bytes: bytes))
         }
     }
@@ -108,9 +118,10 @@ final class InMemoryFile: File {
     func synchronizeData() throws(SystemError) {
         try with(step: "fdatasync") { (contents, state) throws(SystemError) in
             if state.faults.takeSyncFailure() {
+                contents.losePages()
                 throw SystemError(operation: "fdatasync", code: EIO, path: path)
             }
-            contents.synchronize()
+            if !state.faults.syncsLie { contents.synchronize() }
         }
     }
 
@@ -123,6 +134,9 @@ final class InMemoryFile: File {
     func allocate(upTo size: Int) throws(SystemError) {
         try with(step: "posix_fallocate") { (contents, state) throws(SystemError) in
             guard size > contents.now.count else { return }
+            if state.faults.takeFull() {
+                throw SystemError(operation: "posix_fallocate", code: ENOSPC, path: path)
+            }
             if let capacity = state.faults.capacity, state.usedBytes + size > capacity {
                 throw SystemError(operation: "posix_fallocate", code: ENOSPC, path: path)
             }

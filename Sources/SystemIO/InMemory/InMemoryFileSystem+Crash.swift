@@ -16,7 +16,9 @@ extension InMemoryFileSystem {
             let kept = choices.count(upTo: state.changes.count)
             for change in state.changes.prefix(kept) { after.durable.apply(change) }
             after.now = after.durable
-            for number in state.nodes.keys.sorted() {
+            // Numbers without a name are files that were removed: nobody has them open any more.
+            let named = Set(after.now.entries.values)
+            for number in state.nodes.keys.sorted() where named.contains(.file(number)) {
                 guard let node = state.nodes[number] else { continue }
                 after.nodes[number] = Self.surviving(node, &choices)
             }
@@ -31,6 +33,7 @@ extension InMemoryFileSystem {
             var after = state
             after.faults = DiskFaults()
             after.locked = []
+            after.recording = nil
             return after
         }
         return InMemoryFileSystem(state: after)
@@ -82,7 +85,7 @@ extension InMemoryFileSystem {
         }
     }
 
-    private struct Choices {
+    struct Choices {
         var state: UInt64
         let keepsNothing: Bool
 

@@ -8,8 +8,10 @@ internal import Synchronization
 // * `crash(seed:)` gives what a power cut leaves. Of each file's unsynced writes the seed keeps a
 //   prefix with the last one torn, or any sectors of any of them. Of the unsynced changes of names
 //   it keeps a prefix.
-// * A failed sync forgets nothing yet and makes nothing durable, as Linux does: the pages are
-//   clean although the disk never saw them.
+// * After a failed sync the pages are clean although the disk never saw them, as on Linux: they are
+//   read as they were written, later syncs succeed, and a power cut takes them.
+// * `record(oneIn:seed:)` keeps the disk as it was before some of the calls that follow, so that
+//   one run of a test has many places to crash at.
 
 /// Files in memory, with power cuts, full disks, failing syncs and rot.
 package final class InMemoryFileSystem: FileSystem {
@@ -24,6 +26,7 @@ package final class InMemoryFileSystem: FileSystem {
         var locked: Set<String> = []
         /// How many calls changed something, or tried to.
         var steps = 0
+        var recording: StepRecording?
     }
 
     /// Guards everything: a test's disk needs no speed.
@@ -79,6 +82,9 @@ package final class InMemoryFileSystem: FileSystem {
                 }
                 try state.beginStep("open", path)
                 try state.requireDirectory(Self.parent(of: name), "open", path)
+                if state.faults.takeFull() {
+                    throw SystemError(operation: "open", code: ENOSPC, path: path)
+                }
                 let node = state.nextNode
                 state.nextNode += 1
                 state.nodes[node] = InMemoryNode(permissions: permissions)
@@ -184,7 +190,7 @@ package final class InMemoryFileSystem: FileSystem {
             if state.faults.takeSyncFailure() {
                 throw SystemError(operation: "fsync", code: EIO, path: path)
             }
-            state.makeNamesDurable(in: name)
+            if !state.faults.syncsLie { state.makeNamesDurable(in: name) }
         }
     }
 

@@ -1,6 +1,6 @@
 /// Names and what they stand for.
 struct Namespace {
-    enum Entry: Equatable {
+    enum Entry: Hashable {
         case directory
         case file(Int)
     }

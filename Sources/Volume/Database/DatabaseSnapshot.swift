@@ -13,6 +13,7 @@ final class DatabaseSnapshot: CutSnapshot {
 
     init(
         _ path: String,
+        files: FileSystemVFS? = nil,
         generation: UInt64,
         inodeMark: UInt64,
         cutAt: UInt64
@@ -25,6 +26,7 @@ final class DatabaseSnapshot: CutSnapshot {
         options.durability = .normal
         options.automaticCheckpointPages = 0
         options.enforcesForeignKeys = false
+        options.files = files
         let connection = try Connection(path, options)
         try connection.begin(.read)
         // The snapshot is taken by the first read.

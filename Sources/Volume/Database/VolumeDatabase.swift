@@ -10,6 +10,7 @@ internal import VolumeFormat
 final class VolumeDatabase: RowDatabase {
     private let connection: Connection
     private let path: String
+    private let files: FileSystemVFS?
     private var puts: [RowTable: Statement] = [:]
     private var deletes: [RowTable: Statement] = [:]
     private var gets: [RowTable: Statement] = [:]
@@ -18,13 +19,16 @@ final class VolumeDatabase: RowDatabase {
     private let listDirectory: Statement
     private(set) var uncommittedRows = 0
 
-    init(_ path: String) throws(SQLiteError) {
+    /// `files` is where the database lies, nil on the machine's disk.
+    init(_ path: String, files: FileSystemVFS? = nil) throws(SQLiteError) {
         self.path = path
+        self.files = files
         var options = ConnectionOptions()
         options.durability = .normal
         options.automaticCheckpointPages = 0
         options.enforcesForeignKeys = false
         options.cacheKibibytes = 32 << 10
+        options.files = files
         connection = try Connection(path, options)
         try connection.execute(VolumeSchema.statements)
         for table in RowTable.allCases {
@@ -341,6 +345,7 @@ final class VolumeDatabase: RowDatabase {
         do throws(SQLiteError) {
             return try DatabaseSnapshot(
                 path,
+                files: files,
                 generation: generation,
                 inodeMark: inodeMark,
                 cutAt: cutAt
