@@ -16,12 +16,14 @@ struct SegmentRecovery {
     private(set) var nextNumber: UInt64 = 1
     /// The number that the next record has, or will have.
     private(set) var expected: UInt64 = 1
+    private var tail: UnsyncedTail
 
     init(directory: String, kind: UInt16, disk: any FileSystem, knownDurable: UInt64) {
         self.directory = directory
         self.kind = kind
         self.disk = disk
         self.knownDurable = knownDurable
+        tail = UnsyncedTail(mark: knownDurable)
     }
 
     var sealed: [SegmentInfo] {
@@ -102,16 +104,42 @@ struct SegmentRecovery {
         expected = found[index].header.first
         while index < found.count {
             let segment = try openSegment(found[index])
+            tail.begin(segment.header)
             let end = try scan(segment, size: found[index].size, from: lsn, visit)
-            if try isTorn(index, segment, at: end) {
-                try cut(index, segment, at: end)
-            } else {
-                try system { () throws(SystemError) in try segment.file.synchronizeData() }
-            }
+            if try isTorn(index, segment, at: end) { try cut(index, segment, at: end) }
             found[index].size = end
             index += 1
         }
+        try makeDurable(from: lsn)
+    }
+
+    /// Makes what was found survive a power cut.
+    ///
+    /// What no mark says was synced is written once more first: if an earlier process's sync
+    /// failed, its pages are clean although the disk never saw them, and a sync alone would lie.
+    private func makeDurable(from lsn: UInt64) throws(SegmentLogError) {
+        let first = found.lastIndex { $0.header.first <= lsn } ?? 0
+        for segment in found[first...] {
+            let file = try openSegment(segment).file
+            try system { () throws(SystemError) in
+                if let start = tail.start(in: segment.header) {
+                    try Self.rewrite(file, from: start, to: segment.size)
+                }
+                try file.synchronizeData()
+            }
+        }
         try system { () throws(SystemError) in try disk.synchronizeDirectory(directory) }
+    }
+
+    private static func rewrite(
+        _ file: any File,
+        from start: Int,
+        to end: Int
+    ) throws(SystemError) {
+        let step = 1 << 20
+        for offset in stride(from: start, to: end, by: step) {
+            try file.write(try file.read(count: min(step, end - offset), at: offset), at: offset)
+        }
     }
 
     private func openSegment(_ segment: Found) throws(SegmentLogError) -> SegmentFile {
@@ -133,9 +161,10 @@ struct SegmentRecovery {
         var offset = SegmentFormat.segmentHeaderSize
         while true {
             let record = try system { () throws(SystemError) in
-                try segment.record(at: offset, limit: size)?.1
+                try segment.record(at: offset, limit: size)
             }
-            guard let record, record.location.lsn == expected else { return offset }
+            guard let (header, record) = record, header.lsn == expected else { return offset }
+            tail.append(header, at: record.location)
             if expected >= lsn { try visit(record) }
             expected += 1
             offset = record.location.end

@@ -233,4 +233,30 @@ internal import Testing
             } catch { #expect(error is SegmentLogError) }
         }
     }
+
+    /// Seed 17 of the volume's crash harness: a process that dies of a failed sync leaves pages
+    /// that read well and were never written; the next one must not take them for durable.
+    @Test func whatAFailedSyncLeftIsWrittenOnceMore() throws {
+        let disk = InMemoryFileSystem()
+        let options = SegmentLogOptions(kind: 9, segmentSize: 4096)
+        let entropy = SeededEntropy(seed: 1)
+        func open(_ disk: InMemoryFileSystem) throws -> (log: SegmentLog, found: [UInt64]) {
+            var found: [UInt64] = []
+            let log = try SegmentLog.open("/log", options, disk: disk, entropy: entropy) {
+                found.append($0.location.lsn)
+            }
+            return (log, found)
+        }
+        let (log, _) = try open(disk)
+        _ = try log.append(kind: 1, [UInt8](repeating: 1, count: 100))
+        try log.syncAll()
+        for _ in 0..<3 { _ = try log.append(kind: 1, [UInt8](repeating: 2, count: 100)) }
+        disk.faults.syncsUntilFailure = 0
+        #expect(throws: SegmentLogError.self) { try log.syncAll() }
+        let killed = disk.kill()
+        #expect(try open(killed).found == [1, 2, 3, 4])
+        #expect(try open(killed.crash(seed: 0)).found == [1, 2, 3, 4])
+        // The disk that was never opened again shows that there was something to lose.
+        #expect(try open(disk.crash(seed: 0)).found == [1])
+    }
 }
