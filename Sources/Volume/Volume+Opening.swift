@@ -39,6 +39,11 @@ extension Volume {
         configuration: VolumeConfiguration
     ) throws(VolumeError) -> Volume {
         let database: VolumeDatabase
+        do throws(SystemError) {
+            try Connection.secureLog(of: databasePath, databaseFiles)
+        } catch {
+            throw error.isNoSpace ? .noSpace : .inputOutput("database: \(error)")
+        }
         do throws(SQLiteError) {
             database = try VolumeDatabase(databasePath, files: databaseFiles)
         } catch {

@@ -154,4 +154,28 @@ internal import Testing
         file.forget(one)
         #expect(file.lock(two, 1) && !file.isReserved)
     }
+
+    /// Seed 11 of the volume's crash harness: commits that a failed sync left in the kernel's
+    /// memory are read by the next process, and were put before later, durable ones.
+    @Test func aLogWhoseSyncFailedIsSecuredBeforeItIsUsed() throws {
+        let disk = InMemoryFileSystem()
+        var connection: Connection? = try open(FileSystemVFS(disk))
+        try connection?.execute("CREATE TABLE t(n)")
+        disk.faults.syncsUntilFailure = 0
+        #expect(throws: SQLiteError.self) {
+            try connection?.execute("INSERT INTO t VALUES (1)")
+        }
+        let killed = disk.kill()
+        connection = nil
+        func crash(_ disk: InMemoryFileSystem, secures: Bool) throws -> [Int64] {
+            let files = FileSystemVFS(disk)
+            if secures { try Connection.secureLog(of: "/db", files) }
+            let next = try open(files)
+            #expect(try numbers(next) == [1])
+            try next.execute("INSERT INTO t VALUES (2)")
+            return try numbers(try open(FileSystemVFS(disk.crash(seed: 0))))
+        }
+        #expect(try crash(killed.kill(), secures: false) == [])
+        #expect(try crash(killed.kill(), secures: true) == [1, 2])
+    }
 }
