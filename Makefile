@@ -15,8 +15,8 @@ BUILD_PACKAGES = libfuse3-dev fuse3 libsqlite3-dev libsodium-dev libzstd-dev pkg
 TEST_PACKAGES = rsync git sqlite3 attr acl fio gcc libc6-dev
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: run setup test-setup build build-tests test mount-test check format format-check bench \
-	bench-encoder conformance stress simulate sanitize golden install uninstall clean
+.PHONY: run setup test-setup build build-tests test mount-test check crash format format-check \
+	bench bench-encoder conformance stress simulate sanitize golden install uninstall clean
 
 run: setup build
 	@mkdir -p $(MOUNTPOINT)
@@ -81,6 +81,12 @@ golden: build-tests
 	WALRUS_WRITE_GOLDEN=1 $(SWIFT) test $(SWIFT_FLAGS) --skip-build --no-parallel \
 		--filter 'GoldenTests|GoldenLogTests'
 	git diff --stat -- Tests/Fixtures
+# The crash harness, longer than `make test` runs it; `WALRUS_CRASH_SEED=n make crash` replays one.
+SEEDS ?= 20000
+crash: build-tests
+	SWIFT_DETERMINISTIC_HASHING=1 WALRUS_CRASH_SEEDS=$(SEEDS) \
+		$(SWIFT) test $(SWIFT_FLAGS) --skip-build --no-parallel \
+		--filter 'PowerCutTests|DiskErrorTests|RotTests'
 
 # The gate: format, strict build, layering, tests, tidy (the last three are the build's flags and
 # the tests themselves).

@@ -5,7 +5,7 @@ import SystemIO
 /// A volume and the plain tree beside it, taken through the same operations.
 final class ModelRun {
     let harness: VolumeHarness
-    private var root = ModelNode(.directory, 0o755)
+    var root = ModelNode(.directory, 0o755)
     /// What the tree was after each operation that changed something, the empty one first.
     private(set) var history: [[String]] = [[]]
     /// The oldest state that a power cut may leave.
@@ -45,7 +45,7 @@ final class ModelRun {
         return inode
     }
 
-    private func place(_ number: UInt32, existing: Bool) throws -> Place {
+    func place(_ number: UInt32, existing: Bool) throws -> Place {
         let directories = root.directories
         let node = directories[Int(number) % directories.count]
         let names = node.names
@@ -96,7 +96,7 @@ final class ModelRun {
         let model: () throws(VolumeError) -> Void
     }
 
-    private func prepare(_ operation: ModelOperation) throws -> Work {
+    func prepare(_ operation: ModelOperation) throws -> Work {
         let volume = harness.volume
         switch operation.kind {
         case .createFile, .makeDirectory, .symlink, .node:

@@ -20,6 +20,12 @@ final class VolumeHarness {
         if hasRoot { try volume.makeRoot() }
     }
 
+    /// Nothing is open yet: ``open(_:)`` comes next.
+    init(_ configuration: VolumeConfiguration, segmentSize: Int) {
+        self.configuration = configuration
+        self.segmentSize = segmentSize
+    }
+
     static func with<Result>(
         hasRoot: Bool = true,
         _ body: (VolumeHarness) throws -> Result
@@ -34,21 +40,25 @@ final class VolumeHarness {
 
     private func reopen() throws { try open(disk) }
 
+    /// What stands between a volume and its disk; broken ones show that tests notice.
+    var decorate: (InMemoryFileSystem) -> any FileSystem = { $0 }
+
     /// Opens what lies on a disk, as another process would.
     func open(_ disk: InMemoryFileSystem) throws {
         self.disk = disk
         lives += 1
         // The database's open transaction goes with its connection, as in a crash.
         opened = nil
+        let files = decorate(disk)
         let log = SegmentOperationLog(
             "/log",
-            disk: disk,
+            disk: files,
             entropy: SeededEntropy(seed: lives),
             segmentSize: segmentSize
         )
         opened = try Volume.open(
             databasePath: "/volume.db",
-            databaseFiles: FileSystemVFS(disk),
+            databaseFiles: FileSystemVFS(files),
             log: log,
             time: time,
             configuration: configuration

@@ -8,6 +8,8 @@ package struct DiskFaults: Sendable {
     package var stepsUntilPowerCut: Int?
     /// So many syncs work before one fails.
     package var syncsUntilFailure: Int?
+    /// Only syncs of paths that end so count and fail; empty: all do.
+    package var syncsFailingOf = ""
     /// So many reads work before one fails with EIO.
     package var readsUntilFailure: Int?
     /// So many writes work before one fails with EIO, half done.
@@ -25,7 +27,9 @@ package struct DiskFaults: Sendable {
         return left == 0
     }
 
-    mutating func takeSyncFailure() -> Bool { Self.isDue(&syncsUntilFailure) }
+    mutating func takeSyncFailure(of path: String) -> Bool {
+        path.hasSuffix(syncsFailingOf) && Self.isDue(&syncsUntilFailure)
+    }
     mutating func takeReadFailure() -> Bool { Self.isDue(&readsUntilFailure) }
     mutating func takeWriteFailure() -> Bool { Self.isDue(&writesUntilFailure) }
 

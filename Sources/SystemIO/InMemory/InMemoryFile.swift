@@ -117,7 +117,7 @@ final class InMemoryFile: File {
 
     func synchronizeData() throws(SystemError) {
         try with(step: "fdatasync") { (contents, state) throws(SystemError) in
-            if state.faults.takeSyncFailure() {
+            if state.faults.takeSyncFailure(of: path) {
                 contents.losePages()
                 throw SystemError(operation: "fdatasync", code: EIO, path: path)
             }

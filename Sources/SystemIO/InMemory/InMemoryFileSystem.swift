@@ -187,7 +187,7 @@ package final class InMemoryFileSystem: FileSystem {
         try state.withLock { (state) throws(SystemError) in
             try state.beginStep("fsync", path)
             try state.requireDirectory(name, "fsync", path)
-            if state.faults.takeSyncFailure() {
+            if state.faults.takeSyncFailure(of: path) {
                 throw SystemError(operation: "fsync", code: EIO, path: path)
             }
             if !state.faults.syncsLie { state.makeNamesDurable(in: name) }

@@ -14,10 +14,16 @@ extension InMemoryFileSystem.State {
         self.recording = nil
         defer { self.recording = recording }
         guard SeededEntropy.next(&recording.random) % recording.oneIn == 0 else { return }
+        recording.states.append(frozen)
+    }
+
+    /// A copy for others to crash.
+    var frozen: Self {
         var copy = self
+        copy.recording = nil
         copy.faults = DiskFaults()
         copy.locked = []
-        recording.states.append(copy)
+        return copy
     }
 }
 
@@ -26,6 +32,11 @@ extension InMemoryFileSystem {
     package func record(oneIn: UInt64, seed: UInt64) {
         precondition(oneIn > 0)
         state.withLock { $0.recording = StepRecording(random: seed, oneIn: oneIn) }
+    }
+
+    /// The disk as it is now, what was not synced included; this one goes on by itself.
+    package func frozen() -> InMemoryFileSystem {
+        InMemoryFileSystem(state: state.withLock { $0.frozen })
     }
 
     /// The disks that were kept since the last call, oldest first; `crash` and `kill` go on with
