@@ -92,6 +92,9 @@ extension CrashRun {
     /// What nobody sees must be in order too: references, totals, no trace of orphans.
     private func checkRest(of life: CrashLife, matches: [Int]) throws {
         try life.volume.checkInvariants()
+        // The harness keeps what it places to itself.
+        let report = try life.volume.check(checksPlacement: false)
+        guard report.isClean else { throw Violation(description: "\(report.problems)") }
         life.harness.time.advance(by: .seconds(1))
         while try life.volume.tick() {}
         let count = try life.volume.statistics().inodesUsed
