@@ -6,17 +6,24 @@ extension Volume {
     /// Opens the volume of a state directory, which stays held as long as the volume lives.
     ///
     /// Nothing is made in it: a new volume needs ``makeRoot()``, an attached one `load`.
-    /// `databaseFiles` puts its database on the same disk as the rest, in tests.
+    /// `databaseFiles` puts its database on the same disk as the rest, in tests, which also like
+    /// short segments.
     package static func open(
         _ state: StateDirectory,
         _ configuration: VolumeConfiguration,
         disk: any FileSystem,
         entropy: any Entropy,
         time: any TimeSource,
-        databaseFiles: FileSystemVFS? = nil
+        databaseFiles: FileSystemVFS? = nil,
+        segmentSize: Int = 64 << 20
     ) throws(StateError) -> Volume {
         do throws(VolumeError) {
-            let log = SegmentOperationLog(state.logPath, disk: disk, entropy: entropy)
+            let log = SegmentOperationLog(
+                state.logPath,
+                disk: disk,
+                entropy: entropy,
+                segmentSize: segmentSize
+            )
             let volume = try open(
                 databasePath: state.databasePath,
                 databaseFiles: databaseFiles,

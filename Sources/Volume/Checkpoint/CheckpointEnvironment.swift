@@ -22,6 +22,8 @@ package struct CheckpointEnvironment: Sendable {
     /// Threads on which the volume and the disk are waited for.
     package let pool: BlockingPool
     package var settings: CheckpointSettings
+    /// Told of each fault point that is passed; only tests have one.
+    package var faultPlan: (@Sendable (FaultPoint) -> Void)?
 
     package init(
         source: any CheckpointSource,

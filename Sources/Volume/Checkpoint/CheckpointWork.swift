@@ -85,7 +85,12 @@ struct CheckpointWork: Sendable {
 
     /// Freezes the volume and writes the cut file; on a throw the cut is undone.
     func cut() throws(CheckpointError) -> Cut {
+        // One whose snapshot could not be taken is in flight, and nobody has it.
+        if let lost = source.cutInFlight() {
+            try volume { () throws(VolumeError) in try source.abandonCut(generation: lost) }
+        }
         let snapshot = try volume { () throws(VolumeError) in try source.cut() }
+        environment.pass(.cut)
         do throws(CheckpointError) {
             return try write(snapshot)
         } catch {
@@ -128,6 +133,7 @@ struct CheckpointWork: Sendable {
             }
             try writer.finish(summary)
         }
+        environment.pass(.delta)
         return Cut(
             generation: generation,
             isEmpty: summary.rowCount == 0 && summary.rangeCount == 0,
@@ -190,7 +196,11 @@ struct CheckpointWork: Sendable {
     /// Seals the next pack and places its rows; nil when all is gathered.
     func gatherNext(_ gatherer: Gatherer) throws(CheckpointError) -> Sealed?? {
         guard let output = try gatherer.next() else { return nil }
-        if let pack = output.pack { try files.write(pack) }
+        if let pack = output.pack {
+            environment.pass(.gather)
+            try files.write(pack)
+            environment.pass(.sealed)
+        }
         try volume { () throws(VolumeError) in try source.place(output.rows) }
         guard let pack = output.pack else { return .some(nil) }
         return Sealed(header: pack.header, bytes: pack.bytes)
@@ -246,6 +256,7 @@ struct CheckpointWork: Sendable {
             keys: environment.keys
         )
         try files.write(pack)
+        environment.pass(.manifestSealed)
         let packFile = PackFile(header: pack.header, length: UInt64(pack.bytes.count))
         return SealedManifest(manifest: manifest, pack: packFile, blob: nil)
     }
@@ -256,6 +267,7 @@ struct CheckpointWork: Sendable {
     func finish(generation: UInt64, _ head: PublishedHead) throws(CheckpointError) {
         try volume { () throws(VolumeError) in
             try source.setLocalValue(PublishedHead.localName, head.bcsBytes)
+            environment.pass(.release)
             // A crash after this finds it finished already.
             if source.cutInFlight() == generation {
                 try source.finishCut(
@@ -264,6 +276,7 @@ struct CheckpointWork: Sendable {
                 )
             }
         }
+        environment.pass(.released)
         // One checkpoint is in flight at a time, so every pack here was its.
         for id in try files.packIDs() { try files.removePack(id) }
         try files.removeCuts(except: nil)

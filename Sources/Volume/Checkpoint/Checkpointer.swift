@@ -265,7 +265,9 @@ package actor Checkpointer {
             snapshot?.close()
             snapshot = nil
         case .storeRows(_, let rows):
-            machine?.handle(.rowsStored(try await store(rows.packs.map(\.header.id), work)))
+            let blobs = try await store(rows.packs.map(\.header.id), work)
+            environment.pass(.rowsStored)
+            machine?.handle(.rowsStored(blobs))
         case .sealManifest(let generation, let rows, let blobs):
             let head = machine?.head
             let token = token ?? 0
@@ -281,6 +283,7 @@ package actor Checkpointer {
             try await note(.manifestSealed(sealed))
         case .storeManifest(let sealed):
             let blobs = try await store([sealed.pack.header.id], work)
+            environment.pass(.manifestStored)
             for blob in blobs { try await note(.manifestStored(blob)) }
         case .publish, .readHead, .finish, .stop:
             try await conclude(step, work)
@@ -293,7 +296,9 @@ package actor Checkpointer {
     ) async throws(CheckpointError) {
         switch step {
         case .publish(let intent):
+            environment.pass(.publishSent)
             let outcome = await publish(intent)
+            environment.pass(.publishAnswered)
             try await note(.publishOutcome(outcome))
             // Whether it took effect is read from the head; a ledger out of reach is waited for.
             if case .failure(let error) = outcome, error.isTransient { throw .heads(error) }

@@ -40,6 +40,7 @@ extension CheckpointWork {
         let files = files
         func keep(_ pack: SealedPack) throws(CheckpointError) {
             try files.write(pack)
+            if snapshot != nil { environment.pass(.baseMerge) }
             packs.append(PackFile(header: pack.header, length: UInt64(pack.bytes.count)))
         }
         func add(_ row: RowImage) throws(CheckpointError) {
@@ -52,6 +53,7 @@ extension CheckpointWork {
         }
         let (last, run) = builder.finish()
         for pack in last { try keep(pack) }
+        environment.pass(.rowsSealed)
         return SealedRows(run: run, isBase: snapshot != nil, packs: packs)
     }
 

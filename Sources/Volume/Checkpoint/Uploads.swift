@@ -25,7 +25,9 @@ struct Uploads: Sendable {
         _ pack: CheckpointWork.Sealed
     ) async -> Result<Int, CheckpointError> {
         do throws(CheckpointError) {
+            work.environment.pass(.storing)
             let stored = try await store(pack)
+            work.environment.pass(.certified)
             let work = work
             try await work.environment.blocking { () throws(CheckpointError) in
                 try work.placed(pack, stored)

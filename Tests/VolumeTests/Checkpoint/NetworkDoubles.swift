@@ -47,13 +47,22 @@ final class InMemoryBlobStore: BlobStore {
         var rotten: Set<BlobID> = []
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     let plan: FaultPlan
     let metadataLength: UInt64 = 1000
     /// As on a network of ten shards.
     static let lengthMax: UInt64 = 1_834_952
 
-    init(plan: FaultPlan = FaultPlan()) { self.plan = plan }
+    init(plan: FaultPlan = FaultPlan()) {
+        self.plan = plan
+        state = Mutex(State())
+    }
+
+    /// The network as it is now, to go on from in another life.
+    init(copying other: InMemoryBlobStore) {
+        plan = FaultPlan()
+        state = Mutex(other.state.withLock { $0 })
+    }
 
     /// What is stored, and so paid for.
     var blobs: [BlobID: [UInt8]] { state.withLock { $0.blobs } }
@@ -146,7 +155,13 @@ final class InMemoryLedger: Sendable {
         var time: UInt64 = 1_000_000
     }
 
-    fileprivate let state = Mutex(State())
+    fileprivate let state: Mutex<State>
+
+    init() { state = Mutex(State()) }
+
+    /// The ledger as it is now, to go on from in another life.
+    init(copying other: InMemoryLedger) { state = Mutex(other.state.withLock { $0 }) }
+
     let volume = VolumeID(bytes: [UInt8](repeating: 0x22, count: 32))
 
     var head: Head? { state.withLock { $0.head } }
