@@ -65,6 +65,9 @@ final class VolumeHarness {
         )
     }
 
+    /// Ends the process's use of its disk in order.
+    func close() { opened = nil }
+
     /// Kills the process and opens again: all that completed is there.
     func kill() throws { try open(disk.kill()) }
 

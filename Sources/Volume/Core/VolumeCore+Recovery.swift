@@ -21,7 +21,13 @@ extension VolumeCore {
             try self.replay(entry)
             replayed += 1
         }
-        countPieces()
+        guard appliedLSN == log.lastLSN else {
+            // An empty database beside an old log would else be taken for a new volume.
+            throw .corrupt(
+                "the log ends at record \(log.lastLSN), the database at \(appliedLSN)"
+            )
+        }
+        try countPieces()
         try readMarks()
         if replayed > 0 { try commit() }
         for number in try database.orphans() { reapable.insert(number) }
@@ -42,12 +48,19 @@ extension VolumeCore {
     }
 
     /// Counts what lies in which segment.
-    private func countPieces() {
+    ///
+    /// Throws `corrupt` when a segment is gone that has bytes which are nowhere else.
+    private func countPieces() throws(VolumeError) {
         let segments = Set(log.segments().map(\.number))
         hotBytes = [:]
         slicesInSegment = [:]
         unpublishedBytes = 0
         for slice in slices.values {
+            if slice.unplaced ?? 0 > cutInFlight ?? 0,
+                let lost = slice.pieces.first(where: { !segments.contains($0.place.segment) })
+            {
+                throw .corrupt("segment \(lost.place.segment) of the log is missing")
+            }
             // A segment may have gone before its pieces did, by a crash in between.
             slice.pieces.removeAll { !segments.contains($0.place.segment) }
             for piece in slice.pieces {
