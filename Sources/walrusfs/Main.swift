@@ -30,7 +30,7 @@ struct WalrusFS: AsyncParsableCommand {
         version: "walrusfs 0.1",
         subcommands: [
             CreateCommand.self, AttachCommand.self, MountCommand.self, UmountCommand.self,
-            StatusCommand.self, SyncCommand.self, KeyCommand.self,
+            StatusCommand.self, SyncCommand.self, KeyCommand.self, FsckCommand.self,
         ]
     )
 

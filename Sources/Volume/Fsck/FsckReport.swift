@@ -54,9 +54,11 @@ package struct FsckReport: Equatable, Sendable {
 
     package var isClean: Bool { problemCount == 0 }
 
-    /// As fsck(8) has them: 0 no errors, 4 errors left uncorrected.
-    package var exitCode: Int32 { isClean ? 0 : 4 }
+    /// As fsck(8) has them: 0 no errors, ``errorsLeft`` else.
+    package var exitCode: Int32 { isClean ? 0 : Self.errorsLeft }
 
+    /// Errors are left uncorrected (fsck(8)).
+    package static let errorsLeft: Int32 = 4
     /// The check itself failed (fsck(8)): the state can not be opened or read.
     package static let operationalError: Int32 = 8
 
