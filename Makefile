@@ -73,7 +73,8 @@ simulate: setup
 SANITIZER ?= address
 SANITIZED = CodecTests,BlobModelTests,SystemIOTests,SQLiteTests,SegmentLogTests,ErasureCodingTests,LedgerTests,VolumeFormatTests,VolumeTests
 sanitize: test-setup
-	WALRUS_ONLY=$(SANITIZED) ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test --sanitize $(SANITIZER) \
+	WALRUS_CRASH_SEEDS=10 WALRUS_ONLY=$(SANITIZED) ASAN_OPTIONS=detect_leaks=0 \
+		$(SWIFT) test --sanitize $(SANITIZER) \
 		--scratch-path .build-sanitize-$(SANITIZER) -Xcc -O2 --no-parallel
 
 # Writes the fixtures that are our own anew. A changed one is a changed format: read the diff.
@@ -81,6 +82,7 @@ golden: build-tests
 	WALRUS_WRITE_GOLDEN=1 $(SWIFT) test $(SWIFT_FLAGS) --skip-build --no-parallel \
 		--filter 'GoldenTests|GoldenLogTests'
 	git diff --stat -- Tests/Fixtures
+
 # The crash harness, longer than `make test` runs it; `WALRUS_CRASH_SEED=n make crash` replays one.
 SEEDS ?= 20000
 crash: build-tests

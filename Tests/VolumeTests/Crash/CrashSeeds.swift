@@ -15,6 +15,9 @@ enum CrashSeeds {
     /// One seed is run again, so that whatever happens is worth a line.
     static var isReplay: Bool { number("WALRUS_CRASH_SEED") != nil }
 
+    /// As many seeds as CI runs, so that numbers of what they met mean something.
+    static var isWhole: Bool { !isReplay && number("WALRUS_CRASH_SEEDS") == nil }
+
     static func range(_ count: UInt64) -> Range<UInt64> {
         if let seed = number("WALRUS_CRASH_SEED") { return seed..<seed + 1 }
         let first = number("WALRUS_CRASH_FIRST") ?? 1
