@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -125,4 +126,26 @@ size_t walrus_find_word(const void *bytes, size_t length, size_t stride, uint32_
     for (size_t offset = 0; offset + sizeof word <= length; offset += stride)
         if (memcmp(at + offset, &word, sizeof word) == 0) return offset;
     return length;
+}
+
+static __thread void (*blocking_listener)(void *argument);
+static __thread void *blocking_argument;
+
+void walrus_listen_to_blocking(void (*listener)(void *argument), void *argument) {
+    blocking_listener = listener;
+    blocking_argument = argument;
+}
+
+void walrus_will_block(void) {
+    if (blocking_listener != NULL) blocking_listener(blocking_argument);
+}
+
+ssize_t walrus_pread(int descriptor, void *bytes, size_t length, off_t offset) {
+    if (blocking_listener == NULL) return pread(descriptor, bytes, length, offset);
+    // What is in memory comes at once. A part of it is an answer too; the caller asks for the rest.
+    struct iovec part = {bytes, length};
+    ssize_t count = preadv2(descriptor, &part, 1, offset, RWF_NOWAIT);
+    if (count >= 0 || (errno != EAGAIN && errno != EOPNOTSUPP)) return count;
+    walrus_will_block();
+    return pread(descriptor, bytes, length, offset);
 }

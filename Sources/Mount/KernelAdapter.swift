@@ -12,6 +12,7 @@ final class KernelAdapter: Sendable {
     let volume: any MountableVolume
     let options: MountOptions
     let hook = KernelHook()
+    let wait: RequestWait
     let buffers: BufferPool
     let pending = PendingReplies()
     private let spawn: Spawn
@@ -20,6 +21,7 @@ final class KernelAdapter: Sendable {
         self.volume = volume
         self.options = options
         self.spawn = spawn
+        wait = RequestWait(spin: options.spin)
         // One for each thread, and as many again for answers under way.
         buffers = BufferPool(idleMax: options.threads * 2)
     }

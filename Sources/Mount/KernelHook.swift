@@ -124,6 +124,25 @@ final class KernelHook: Sendable {
         }
     }
 
+    /// Bytes of a read that are so many that others should not wait for their copying.
+    private static let longRead = 128 << 10
+
+    /// Whether a request is one of those that are better answered beside others: the kernel sends
+    /// long reads several at a time.
+    static func takesLong(_ message: UnsafeRawBufferPointer) -> Bool {
+        let headerSize = MemoryLayout<fuse_in_header>.size
+        guard message.count >= headerSize,
+            unsafe message.loadUnaligned(as: fuse_in_header.self).opcode == FUSE_READ.rawValue,
+            let size = MemoryLayout<fuse_read_in>.offset(of: \.size),
+            message.count >= headerSize + MemoryLayout<fuse_read_in>.size
+        else { return false }
+        let length = unsafe message.loadUnaligned(
+            fromByteOffset: headerSize + size,
+            as: UInt32.self
+        )
+        return length >= longRead
+    }
+
     /// Looks at an answer before the kernel does.
     func sends(_ parts: UnsafeMutablePointer<iovec>?, count: Int32) {
         let expected = initialRequest.load(ordering: .acquiring)

@@ -22,6 +22,9 @@ package struct MountOptions: Sendable, Equatable {
     package var writesBack = false
     /// Threads that take requests from the kernel.
     package var threads = 8
+    /// Microseconds that the next request is looked for, while requests come fast, before the
+    /// thread that waits for it sleeps; zero: it sleeps at once.
+    package var spin = 50
     /// The kernel's read-ahead in KiB, set when permitted (root); zero leaves it.
     package var readAhead = 4096
     /// Seconds that the kernel may remember names and attributes.
@@ -52,7 +55,11 @@ package struct MountOptions: Sendable, Equatable {
         case "writeback_cache": writesBack = true
         // Always so, but written in many an fstab.
         case "default_permissions", "defaults": break
-        default: return false
+        default:
+            guard option.hasPrefix("spin="), let spin = Int(option.dropFirst(5)),
+                (0...1000).contains(spin)
+            else { return false }
+            self.spin = spin
         }
         return true
     }

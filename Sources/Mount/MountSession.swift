@@ -13,7 +13,8 @@ package import Volume
 //     serve     answers what still waits, and returns: no handler runs any more
 //
 // The loop is our own, because the library's ends its threads with pthread_cancel, which Swift
-// frames do not expect. A thread that waits in read(2) is woken by a signal.
+// frames do not expect. The thread that leads (`RequestLead`) waits in poll(2), and is woken by a
+// signal.
 
 /// A mounted volume.
 @safe package final class MountSession: Sendable {
@@ -32,6 +33,7 @@ package import Volume
     ///
     /// It locks what its threads share, and lives as long as this object.
     nonisolated(unsafe) private let session: OpaquePointer
+    private let lead = RequestLead()
     /// Guards which threads run; the wake-up signal is sent while it is held, so that none ends
     /// in between.
     private let threads = Monitor(Threads())
@@ -98,10 +100,13 @@ package import Volume
     ) throws(MountError) {
         var io = fuse_custom_io()
         unsafe io.read = { descriptor, buffer, size, handle in
-            let count = unsafe Glibc.read(descriptor, buffer, size)
-            if count > 0, let handle = unsafe handle {
-                let adapter = unsafe Unmanaged<KernelAdapter>.fromOpaque(handle)
-                    .takeUnretainedValue()
+            guard let handle = unsafe handle else {
+                return unsafe Glibc.read(descriptor, buffer, size)
+            }
+            let adapter = unsafe Unmanaged<KernelAdapter>.fromOpaque(handle)
+                .takeUnretainedValue()
+            let count = unsafe adapter.wait.read(descriptor, buffer, size)
+            if count > 0 {
                 return unsafe adapter.hook.received(
                     UnsafeMutableRawBufferPointer(start: buffer, count: count)
                 )
@@ -116,7 +121,10 @@ package import Volume
             }
             return unsafe Glibc.writev(descriptor, parts, count)
         }
-        let failure = unsafe fuse_session_custom_io(session, &io, fuse_session_fd(session))
+        let descriptor = unsafe fuse_session_fd(session)
+        // The thread that reads waits in its own way.
+        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+        let failure = unsafe fuse_session_custom_io(session, &io, descriptor)
         guard failure == 0 else {
             // Unmounting can only fail if it is unmounted already.
             try? mountpoint.unmount(lazily: true)
@@ -167,6 +175,7 @@ package import Volume
 
     private func end() {
         unsafe fuse_session_exit(session)
+        lead.end()
         threads.withLock { $0.isStopping = true }
         // A thread that was about to wait when its signal came needs another one.
         while true {
@@ -186,23 +195,31 @@ package import Volume
             threads.started += 1
         }
         threads.wakeAll()
-        var buffer = unsafe fuse_buf()
-        while unsafe fuse_session_exited(session) == 0 {
-            let count = unsafe fuse_session_receive_buf(session, &buffer)
-            if count == -EINTR || count == -EAGAIN { continue }
-            // Zero: unmounted. Less: the device failed, and the mount is dead.
-            if count <= 0 { break }
-            unsafe fuse_session_process_buf(session, &buffer)
-        }
+        let thread = RequestThread(lead)
+        thread.run { takeRequests(thread) }
         unsafe fuse_session_exit(session)
-        unsafe free(buffer.mem)
+        lead.end()
         threads.withLock { threads in
             threads.running.removeAll { $0 == pthread_self() }
         }
         threads.wakeAll()
     }
 
-    /// SIGUSR2 does nothing but end a read(2) that waits.
+    private func takeRequests(_ thread: RequestThread) {
+        var buffer = unsafe fuse_buf()
+        while unsafe fuse_session_exited(session) == 0, thread.takeLead() {
+            let count = unsafe fuse_session_receive_buf(session, &buffer)
+            if count == -EINTR || count == -EAGAIN { continue }
+            // Zero: unmounted. Less: the device failed, and the mount is dead.
+            if count <= 0 { break }
+            let request = unsafe UnsafeRawBufferPointer(start: buffer.mem, count: Int(count))
+            if unsafe KernelHook.takesLong(request) { thread.pass() }
+            unsafe fuse_session_process_buf(session, &buffer)
+        }
+        unsafe free(buffer.mem)
+    }
+
+    /// SIGUSR2 does nothing but end a poll(2) that waits.
     private static func ignoreWakeUps() {
         var action = sigaction()
         unsafe action.__sigaction_handler.sa_handler = { _ in }

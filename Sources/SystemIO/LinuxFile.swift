@@ -1,3 +1,4 @@
+internal import CShims
 internal import Glibc
 internal import Synchronization
 
@@ -53,7 +54,7 @@ final class LinuxFile: File {
         var filled = 0
         while filled < buffer.count {
             let count = try retryingInterrupts("pread", path) {
-                unsafe pread(
+                unsafe walrus_pread(
                     descriptor.value,
                     buffer.baseAddress.map { unsafe $0 + filled },
                     buffer.count - filled,
@@ -121,10 +122,12 @@ final class LinuxFile: File {
     }
 
     func synchronizeData() throws(SystemError) {
+        walrus_will_block()
         _ = try retryingInterrupts("fdatasync", path) { fdatasync(descriptor.value) }
     }
 
     func synchronize() throws(SystemError) {
+        walrus_will_block()
         _ = try retryingInterrupts("fsync", path) { fsync(descriptor.value) }
     }
 

@@ -110,6 +110,27 @@ struct SessionTests {
         }
     }
 
+    /// One thread reads the device at a time, and must let another do so before it waits.
+    @Test(arguments: ["spin=0", "spin=50"])
+    func whoWaitsForTheDiskHoldsUpNobody(_ option: String) throws {
+        try withMountpoint { mounted in
+            _ = try mounted.startPlain(["slow-disk", option])
+            let output = try mounted.script(
+                """
+                sync_one() { timeout -s KILL 60 python3 -c '
+                import os, sys
+                os.fsync(os.open(sys.argv[1], os.O_CREAT | os.O_RDWR))' $1 && echo synced; }
+                for i in 1 2 3; do sync_one file-$i & done
+                sleep 0.3
+                timeout -s KILL 60 sh -c 'echo some > other; cat other; mkdir go'
+                wait
+                """
+            )
+            #expect(output == "some\nsynced\nsynced\nsynced\n")
+            try Tool.succeed("umount", [mounted.mountpoint])
+        }
+    }
+
     @Test func readOnlyMountsRefuseWrites() throws {
         try withMountpoint { mounted in
             _ = try mounted.startPlain(["ro"])

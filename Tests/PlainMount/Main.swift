@@ -4,7 +4,7 @@ internal import SystemIO
 
 // Mounts a plain tree in the foreground, until it is unmounted or told to end:
 //
-//     plain-mount MOUNTPOINT [now|late|stuck] [OPTION...]
+//     plain-mount MOUNTPOINT [now|late|stuck|slow-disk] [OPTION...]
 
 @main
 struct Main {
@@ -12,7 +12,7 @@ struct Main {
         ProcessSetup.prepare()
         var arguments = CommandLine.arguments.dropFirst()
         guard let path = arguments.popFirst() else {
-            print("usage: plain-mount MOUNTPOINT [now|late|stuck] [OPTION...]")
+            print("usage: plain-mount MOUNTPOINT [now|late|stuck|slow-disk] [OPTION...]")
             exit(64)
         }
         let answers = arguments.first.flatMap { PlainTree.Answers(rawValue: $0) }

@@ -50,6 +50,8 @@ final class PlainTree: MountableVolume {
         case late
         /// Reads and syncs wait for a network that never answers.
         case stuck
+        /// Syncs hold their thread, as a slow disk does, until there is a name `go` in the root.
+        case slowDisk = "slow-disk"
     }
 
     init(_ answers: Answers) {

@@ -38,6 +38,16 @@ int walrus_notify(const char *path, const char *message);
 /// Fills memory with random bytes of the kernel, getrandom(2). Returns 0 or an errno.
 int walrus_random(void *bytes, size_t length);
 
+/// Has `listener` called with `argument` each time the calling thread is about to wait for the disk
+/// in a function of this header; NULL: no longer.
+void walrus_listen_to_blocking(void (*listener)(void *argument), void *argument);
+
+/// Says that the calling thread is about to wait for the disk.
+void walrus_will_block(void);
+
+/// As pread(2). In a thread with a listener, that is told before the call waits for the disk.
+ssize_t walrus_pread(int descriptor, void *bytes, size_t length, off_t offset);
+
 /// Sets the name of the calling thread, cut to 15 bytes.
 void walrus_name_thread(const char *name);
 

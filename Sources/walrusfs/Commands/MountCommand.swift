@@ -32,8 +32,10 @@ struct MountCommand: AsyncParsableCommand {
             writeback_cache (the kernel holds small writes back: faster, but what is not synced
             dies with the process);
             fsync=local (the default: stable on this disk) or fsync=network (certified and
-            published); commit=SECONDS, after which unsynced work is synced (1); and
-            patience=SECONDS, for which a write waits for room in a full log (300).
+            published); commit=SECONDS, after which unsynced work is synced (1);
+            patience=SECONDS, for which a write waits for room in a full log (300); and
+            spin=MICROSECONDS, for which the next request of a busy program is looked for before
+            the processor may rest (50; 0 to 1000).
             """
     )
 
