@@ -31,6 +31,7 @@ final class KernelHook: Sendable {
     private static let wantedFlags =
         UInt32(FUSE_PARALLEL_DIROPS) | UInt32(FUSE_HANDLE_KILLPRIV_V2) | UInt32(FUSE_SETXATTR_EXT)
 
+    let counts = RequestCounts()
     /// The number of the INIT request; zero before it came.
     private let initialRequest = Atomic<UInt64>(0)
     /// What the kernel offered in it.
@@ -78,6 +79,7 @@ final class KernelHook: Sendable {
     private func change(_ message: UnsafeMutableRawBufferPointer, _ headerSize: Int) {
         let header = unsafe message.loadUnaligned(as: fuse_in_header.self)
         let body = unsafe UnsafeMutableRawBufferPointer(rebasing: message[headerSize...])
+        counts.add(header.opcode)
         switch header.opcode {
         case FUSE_WRITE.rawValue:
             unsafe copyFlag(

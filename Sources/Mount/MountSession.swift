@@ -70,6 +70,9 @@ package import Volume
 
     deinit { unsafe fuse_session_destroy(session) }
 
+    /// How often the kernel asked for what.
+    package var requests: [String: UInt64] { adapter.hook.counts.byName }
+
     private static func makeSession(
         _ adapter: KernelAdapter,
         _ options: MountOptions

@@ -11,6 +11,8 @@ struct ControlService: Sendable {
     let restarts: Int
     /// Ends the session; blocks until nothing is served any more.
     let end: @Sendable () -> Void
+    /// How often the kernel asked for what.
+    let requests: @Sendable () -> [String: UInt64]
     /// Frames are sent from here: a client that does not read must not hold a thread of Swift's.
     private let pool = BlockingPool(threads: 2, name: "control-send")
 
@@ -19,9 +21,11 @@ struct ControlService: Sendable {
         mountpoint: String,
         isReadOnly: Bool,
         restarts: Int,
-        end: @escaping @Sendable () -> Void
+        end: @escaping @Sendable () -> Void,
+        requests: @escaping @Sendable () -> [String: UInt64]
     ) {
         self.open = open
+        self.requests = requests
         self.mountpoint = mountpoint
         self.isReadOnly = isReadOnly
         self.restarts = restarts
@@ -67,6 +71,7 @@ struct ControlService: Sendable {
             case .status:
                 var report = await open.status(mountpoint: mountpoint, isReadOnly: isReadOnly)
                 report.restarts = restarts
+                report.requests = requests()
                 await send(ControlAnswer(result: report), connection)
             case .sync, .prepareUnmount:
                 let scope = request.scope ?? (open.hasNetwork ? .network : .local)

@@ -69,7 +69,8 @@ struct MountHost {
             mountpoint: mountpoint.path,
             isReadOnly: options.isReadOnly,
             restarts: restarts,
-            end: { session.endUnmounted() }
+            end: { session.endUnmounted() },
+            requests: { session.requests }
         )
         server.start { service.converse($0) }
         EndSignals.whenReceived { session.stop() }

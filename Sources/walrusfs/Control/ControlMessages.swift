@@ -59,6 +59,8 @@ struct StatusReport: Codable, Sendable {
     var unpublishedAge: UInt64
     /// What the volume waits for before it can be published: the network, the lease.
     var waitingFor: String?
+    /// How often the kernel asked for what since the volume was mounted, by its names for requests.
+    var requests: [String: UInt64]?
     /// The step of the checkpoint under way.
     var step: String?
     var lastError: String?
