@@ -21,8 +21,8 @@ extension KernelAdapter {
         file.fh = handle.rawValue
         // Nobody else changes the file, so what the kernel has cached of it is still true.
         file.keep_cache = 1
-        // A handle that can not write has nothing to say at close(2).
-        file.noflush = asked.flags & O_ACCMODE == O_RDONLY ? 1 : 0
+        // Nothing is left to say at close(2): each write has had its own answer.
+        file.noflush = 1
         return file
     }
 
