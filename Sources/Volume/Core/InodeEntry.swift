@@ -17,6 +17,8 @@ final class InodeEntry {
     var openSlice: UInt64?
     /// The access time is newer than its row in the log.
     var hasNewAccess = false
+    /// Of a directory: each of its names is in the cache of dirents, so no other is there.
+    var hasAllNames = false
     /// Within the operation under way.
     var isTouched = false
     /// Since the caches were last swept.

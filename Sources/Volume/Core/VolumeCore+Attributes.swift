@@ -123,7 +123,7 @@ extension VolumeCore {
     @discardableResult
     func attributes(of entry: InodeEntry) throws(VolumeError) -> [[UInt8]: [UInt8]] {
         if let attributes = entry.attributes { return attributes }
-        try flush()
+        try flushParts(of: entry.number)
         let rows = try database.rows(
             of: .xattrs,
             from: RowKey.number(entry.number),

@@ -103,6 +103,7 @@ extension VolumeCore {
         entry.extents = ExtentMap()
         entry.attributes = [:]
         setPermissions(of: entry, from: list, bits, umask: context.umask)
+        entry.hasAllNames = isDirectory
         inodes[entry.number] = entry
         inodeCount += 1
         touch(entry)
@@ -260,9 +261,8 @@ extension VolumeCore {
         }
         if cookie == 0 { noteAccess(directory) }
         guard directory.row.entries > 0 else { return entries }
-        try flush()
-        let found = try database.directory(
-            directory.number,
+        let found = try names(
+            of: directory.number,
             after: max(cookie, 2),
             limit: limit - entries.count
         )
@@ -276,5 +276,40 @@ extension VolumeCore {
             )
         }
         return entries
+    }
+
+    /// Names of one directory that are merged from memory; more of them go to the database first.
+    private static let mergeMax = 256
+
+    /// The dirents of a directory with cookies above `cookie`, ascending; fewer than `limit` only
+    /// at the end.
+    private func names(
+        of directory: UInt64,
+        after cookie: UInt64,
+        limit: Int
+    ) throws(VolumeError) -> [(name: [UInt8], row: DirentRow)] {
+        if pendingNames[directory]?.count ?? 0 > Self.mergeMax { try flush() }
+        guard let newer = pendingNames[directory] else {
+            return try database.directory(directory, after: cookie, limit: limit)
+        }
+        var waiting: [(name: [UInt8], row: DirentRow)] = []
+        for (name, value) in newer {
+            guard let value else { continue }
+            waiting.append((name, try Self.decode(value, "dirent of \(directory)") as DirentRow))
+        }
+        var found: [(name: [UInt8], row: DirentRow)] = []
+        var after = cookie
+        while found.count < limit {
+            let stored = try database.directory(directory, after: after, limit: limit)
+            // Those beyond the last stored one come in their turn.
+            let isEnd = stored.count < limit
+            let last = isEnd ? UInt64.max : stored.last?.row.cookie ?? UInt64.max
+            var part = stored.filter { newer[$0.name] == nil }
+            part += waiting.filter { $0.row.cookie > after && $0.row.cookie <= last }
+            found += part.sorted { $0.row.cookie < $1.row.cookie }
+            if isEnd { break }
+            after = last
+        }
+        return Array(found.prefix(limit))
     }
 }

@@ -79,7 +79,7 @@ extension VolumeCore {
         }
         for row in record.rows {
             if row.table == RowTable.inodes.rawValue { try noteRevival(row) }
-            pending[RowID(table: row.table, key: row.key)] = .some(row.value)
+            setPending(row)
             if row.table == RowTable.slices.rawValue { try replaySlice(row) }
         }
         if let data = record.data {
@@ -171,6 +171,7 @@ extension VolumeCore {
         let entry = InodeEntry(number: number, row: row, lastLSN: 0)
         entry.extents = ExtentMap()
         entry.attributes = [:]
+        entry.hasAllNames = true
         inodes[number] = entry
         inodeCount += 1
         touch(entry)

@@ -131,7 +131,7 @@ extension VolumeCore {
     @discardableResult
     func extents(of inode: InodeEntry) throws(VolumeError) -> ExtentMap {
         if let extents = inode.extents { return extents }
-        try flush()
+        try flushParts(of: inode.number)
         var found: [Extent] = []
         var lower = RowKey.extent(inode.number, offset: 0)
         let upper = RowKey.number(inode.number + 1)

@@ -30,9 +30,13 @@ final class VolumeCore {
     var reapable: Set<UInt64> = []
 
     /// After-images that the database does not have yet; nil values are tombstones.
-    var pending: [RowID: [UInt8]?] = [:]
-    /// The database was given rows since caches were last looked at.
-    private var isSweepDue = false
+    private(set) var pending: [RowID: [UInt8]?] = [:]
+    /// Those of `pending` that are dirents, by directory.
+    private(set) var pendingNames: [UInt64: [[UInt8]: [UInt8]?]] = [:]
+    /// Inodes of which `pending` has extents or extended attributes.
+    private var pendingParts: Set<UInt64> = []
+    /// What came into the caches since they were last looked at.
+    private var cachedSinceSweep = 0
     var batch = RowBatch()
     /// The newest lsn of which everything is in the database's transaction, or waits for it.
     var appliedLSN: UInt64 = 0
@@ -170,9 +174,7 @@ final class VolumeCore {
         unsyncedBytes += head.count + data.count
         unpublishedBytes += UInt64(data.count)
         appliedLSN = appended.lsn
-        for row in operationRows {
-            pending[RowID(table: row.table, key: row.key)] = .some(row.value)
-        }
+        for row in operationRows { setPending(row) }
         endOperation()
         if pending.count >= Self.pendingMax { try flush() }
     }
@@ -200,6 +202,28 @@ final class VolumeCore {
 
     // MARK: - Rows
 
+    /// Takes an after-image that the database gets later.
+    func setPending(_ row: RowImage) {
+        pending[RowID(table: row.table, key: row.key)] = .some(row.value)
+        switch RowTable(rawValue: row.table) {
+        case .dirents:
+            pendingNames[Self.number(row.key), default: [:]][Array(row.key.dropFirst(8))] =
+                .some(row.value)
+        case .extents, .xattrs: pendingParts.insert(Self.number(row.key))
+        default: break
+        }
+    }
+
+    /// The number that a key begins with.
+    private static func number(_ key: [UInt8]) -> UInt64 {
+        UInt64(bitPattern: VolumeSchema.bigEndian(key, at: 0))
+    }
+
+    /// Gives the database what waits, if that has extents or extended attributes of an inode.
+    func flushParts(of inode: UInt64) throws(VolumeError) {
+        if pendingParts.contains(inode) { try flush() }
+    }
+
     /// The newest row that caches do not know better.
     func value(_ table: RowTable, _ key: [UInt8]) throws(VolumeError) -> [UInt8]? {
         if let value = pending[RowID(table: table.rawValue, key: key)] { return value }
@@ -219,8 +243,9 @@ final class VolumeCore {
             throw fail("the database can not be written: \(error)")
         }
         pending.removeAll(keepingCapacity: true)
+        pendingNames.removeAll(keepingCapacity: true)
+        pendingParts.removeAll(keepingCapacity: true)
         batch = RowBatch()
-        isSweepDue = true
     }
 
     /// Makes the view durable as of the newest operation.
@@ -303,6 +328,7 @@ final class VolumeCore {
         // What wrote it may not be synced yet: an fsync of it must sync all there is.
         let entry = InodeEntry(number: number, row: row, lastLSN: log.lastLSN)
         inodes[number] = entry
+        cachedSinceSweep += 1
         return entry
     }
 
@@ -315,17 +341,20 @@ final class VolumeCore {
     func dirent(_ parent: UInt64, _ name: [UInt8]) throws(VolumeError) -> DirentRow? {
         let id = DirentID(parent: parent, name: name)
         if let known = dirents[id] { return known }
+        if let directory = inodes[parent], directory.hasAllNames { return nil }
         var row: DirentRow?
         if let bytes = try value(.dirents, RowKey.named(parent, name)) {
             row = try Self.decode(bytes, "dirent of \(parent)") as DirentRow
         }
         dirents[id] = .some(row)
+        cachedSinceSweep += 1
         return row
     }
 
     /// Puts a dirent, or its tombstone, into memory and into the operation.
     func setDirent(_ parent: UInt64, _ name: [UInt8], _ row: DirentRow?) {
         dirents[DirentID(parent: parent, name: name)] = .some(row)
+        cachedSinceSweep += 1
         put(.dirents, RowKey.named(parent, name), row?.bcsBytes)
     }
 
@@ -340,17 +369,21 @@ final class VolumeCore {
         }
     }
 
+    /// What comes into the caches between two looks at their size, for which every inode is seen.
+    private static let sweepStep = 4096
+
     /// Drops what was not used since the last sweep, if the caches are over their bound.
     ///
     /// Only between operations: one that is under way holds on to what it found.
     func sweep() {
-        guard isSweepDue, touchedInodes.isEmpty else { return }
-        isSweepDue = false
+        guard cachedSinceSweep >= Self.sweepStep, touchedInodes.isEmpty else { return }
+        cachedSinceSweep = 0
         var cost = dirents.count * 160
         for entry in inodes.values { cost += entry.cost }
         guard cost > configuration.cacheBytes else { return }
         dirents.removeAll(keepingCapacity: true)
         for (number, entry) in inodes {
+            entry.hasAllNames = false
             if entry.isPinned || entry.row.links == 0 {
                 continue
             } else if entry.isUsed {
