@@ -32,85 +32,89 @@ extension SegmentLog {
         into buffer: UnsafeMutableRawBufferPointer
     ) throws(SegmentLogError) {
         precondition(start >= 0 && start + buffer.count <= location.length)
+        guard buffer.count > 0 else { return }
         let segment = try segmentFile(location.segment)
-        let corrupt = SegmentLogError.corrupt(segment: location.segment, offset: location.offset)
-        let header: RecordHeader?
+        let isGood: Bool
         do throws(SystemError) {
-            header = try segment.recordHeader(at: location.offset, limit: location.end)
+            isGood = try unsafe read(segment, location, at: start, into: buffer)
         } catch {
             throw .system(error)
         }
-        guard let header, header.lsn == location.lsn, header.length == location.length else {
-            throw corrupt
+        guard isGood else {
+            throw .corrupt(segment: location.segment, offset: location.offset)
         }
-        var at = start
+    }
+
+    /// Bytes that are read in passing, rather than left out by one more call.
+    private static let detourMax = 32 << 10
+
+    /// Fills `buffer`; false if the record is not as it was written.
+    private func read(
+        _ segment: SegmentFile,
+        _ location: RecordLocation,
+        at start: Int,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(SystemError) -> Bool {
+        let prefix = SegmentFormat.prefixSize(location.length)
+        let blocks = BlockRange(of: location.length, from: start, to: start + buffer.count)
+        // Of short records everything up to the wanted end comes in one call.
+        let isNear = prefix + blocks.end <= Self.detourMax
+        let count = isNear ? prefix + blocks.end : prefix
+        let room = Scratch(byteCount: count)
+        let head = unsafe room.bytes
+        guard try unsafe segment.file.read(into: head, at: location.offset) == count else {
+            return false
+        }
+        let header = unsafe RecordPrefix(UnsafeRawBufferPointer(rebasing: head[..<prefix]))
+        guard header.isGood(location, salt: segment.header.salt) else { return false }
+        if isNear {
+            let payload = unsafe UnsafeRawBufferPointer(
+                rebasing: head[(prefix + blocks.start)..<(prefix + blocks.end)]
+            )
+            guard unsafe header.verify(payload, from: blocks.first) else { return false }
+            let from = start - blocks.start
+            unsafe buffer.copyMemory(
+                from: UnsafeRawBufferPointer(rebasing: payload[from..<from + buffer.count])
+            )
+            return true
+        }
+        return try unsafe read(segment, location, header, at: start, into: buffer)
+    }
+
+    /// Fills `buffer` with blocks of a long record: the first and the last may be wanted in part,
+    /// and make a detour; those in between go where they belong at once.
+    private func read(
+        _ segment: SegmentFile,
+        _ location: RecordLocation,
+        _ header: RecordPrefix,
+        at start: Int,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(SystemError) -> Bool {
         let end = start + buffer.count
+        var at = start
         while at < end {
-            let block = at / SegmentFormat.blockSize
-            let blockStart = block * SegmentFormat.blockSize
-            // Whole blocks go where they belong at once, the first and the last may need a detour.
-            var wholeEnd = end / SegmentFormat.blockSize * SegmentFormat.blockSize
-            if end == location.length { wholeEnd = end }
-            let isWhole = at == blockStart && wholeEnd > at
-            let next = isWhole ? wholeEnd : min(end, blockStart + SegmentFormat.blockSize)
+            var blocks = BlockRange(of: location.length, from: at, to: end)
+            let isWhole = blocks.start == at && (blocks.end == end || blocks.count > 1)
+            if isWhole, blocks.end != end { blocks.dropLast() }
+            if !isWhole { blocks.keepFirst() }
+            let next = min(blocks.end, end)
             let target = unsafe UnsafeMutableRawBufferPointer(
                 rebasing: buffer[at - start..<next - start]
             )
-            let isGood: Bool
-            do throws(SystemError) {
-                isGood =
-                    isWhole
-                    ? try unsafe readBlocks(segment, location, header, from: block, target)
-                    : try unsafe readPart(segment, location, header, at: at, target)
-            } catch {
-                throw .system(error)
+            let scratch = isWhole ? nil : Scratch(byteCount: blocks.end - blocks.start)
+            let bytes = unsafe scratch?.bytes ?? target
+            let offset = location.payloadOffset + blocks.start
+            guard try unsafe segment.file.read(into: bytes, at: offset) == bytes.count,
+                unsafe header.verify(UnsafeRawBufferPointer(bytes), from: blocks.first)
+            else { return false }
+            if scratch != nil {
+                let from = at - blocks.start
+                unsafe target.copyMemory(
+                    from: UnsafeRawBufferPointer(rebasing: bytes[from..<from + target.count])
+                )
             }
-            guard isGood else { throw corrupt }
             at = next
         }
-    }
-
-    /// Fills `target` with whole blocks, of which the payload's last may be short.
-    private func readBlocks(
-        _ segment: SegmentFile,
-        _ location: RecordLocation,
-        _ header: RecordHeader,
-        from block: Int,
-        _ target: UnsafeMutableRawBufferPointer
-    ) throws(SystemError) -> Bool {
-        let offset = location.payloadOffset + block * SegmentFormat.blockSize
-        let count = try unsafe segment.file.read(into: target, at: offset)
-        guard count == target.count else { return false }
-        var (at, index) = (0, block)
-        while at < target.count {
-            let next = min(target.count, at + SegmentFormat.blockSize)
-            let bytes = unsafe UnsafeRawBufferPointer(rebasing: target[at..<next])
-            guard unsafe CRC32C.checksum(bytes) == header.checksums[index] else { return false }
-            (at, index) = (next, index + 1)
-        }
-        return true
-    }
-
-    /// Fills `target` with a part of one block.
-    private func readPart(
-        _ segment: SegmentFile,
-        _ location: RecordLocation,
-        _ header: RecordHeader,
-        at start: Int,
-        _ target: UnsafeMutableRawBufferPointer
-    ) throws(SystemError) -> Bool {
-        let block = start / SegmentFormat.blockSize
-        let blockStart = block * SegmentFormat.blockSize
-        let length = min(SegmentFormat.blockSize, location.length - blockStart)
-        let bytes = try segment.file.read(
-            count: length,
-            at: location.payloadOffset + blockStart
-        )
-        guard bytes.count == length, CRC32C.checksum(bytes) == header.checksums[block] else {
-            return false
-        }
-        let first = start - blockStart
-        unsafe target.copyBytes(from: bytes[first..<first + target.count])
         return true
     }
 
