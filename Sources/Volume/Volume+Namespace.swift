@@ -226,6 +226,10 @@ extension Volume {
     }
 
     package func statistics() throws(VolumeError) -> VolumeStatistics {
-        core.withLock { $0.statistics() }
+        try locked { (core) throws(VolumeError) in
+            // What was removed a moment ago does not count any more.
+            try core.reapSome()
+            return core.statistics()
+        }
     }
 }

@@ -87,6 +87,7 @@ package final class Volume: MountableVolume {
         while true {
             let hasRoom = try locked { (core) throws(VolumeError) in
                 if let failure = core.failure { throw .failed(failure) }
+                if !core.hasRoom(for: count) { try core.reapSome() }
                 return core.hasRoom(for: count)
             }
             if hasRoom { return }

@@ -50,6 +50,7 @@ extension VolumeCore {
         guard offset <= Self.sizeMax, UInt64(bytes.count) <= Self.sizeMax - offset else {
             throw .fileTooLarge
         }
+        if !hasRoom(for: bytes.count) { try reapSome() }
         if !hasRoom(for: bytes.count) {
             guard configuration.hasUploader else { throw .noSpace }
             return false

@@ -210,7 +210,7 @@ extension VolumeCore {
         removeDirent(parent, name)
         dropLink(of: entry)
         try finish()
-        try reapSome()
+        if reapable.contains(entry.number) { try reapSome() }
     }
 
     func removeDirectory(_ parentNumber: UInt64, _ name: [UInt8]) throws(VolumeError) {
@@ -227,7 +227,7 @@ extension VolumeCore {
         parent.row.links -= 1
         dropLink(of: entry)
         try finish()
-        try reapSome()
+        if reapable.contains(entry.number) { try reapSome() }
     }
 
     /// Takes one name away from an inode; of a directory, the only one.

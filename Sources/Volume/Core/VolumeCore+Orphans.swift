@@ -17,54 +17,85 @@ extension VolumeCore {
         if !isHeld(entry) { reapable.insert(entry.number) }
     }
 
+    /// Orphans that are removed by one operation.
+    private static let reapBatch = 64
+
     /// Says that an inode is closed or forgotten.
+    ///
+    /// A few orphans are waited for, so that they go together: the background takes what is left.
     func noteUnused(_ entry: InodeEntry) throws(VolumeError) {
         guard entry.row.links == 0, !isHeld(entry) else { return }
         reapable.insert(entry.number)
-        try reapSome()
+        if reapable.count >= Self.reapBatch { try reapSome() }
     }
 
     /// Removes a few orphans; more of them wait for the background.
     func reapSome() throws(VolumeError) {
         guard failure == nil, !configuration.readOnly, token != nil else { return }
-        for _ in 0..<4 {
-            guard let number = reapable.first else { return }
-            do throws(VolumeError) {
-                try reapStep(number)
-            } catch {
-                // What was asked for has happened; the orphan waits for room.
-                if error == .noSpace { return }
-                throw error
-            }
+        let some =
+            reapable.count <= Self.reapBatch ? reapable : Set(reapable.prefix(Self.reapBatch))
+        guard !some.isEmpty else { return }
+        do throws(VolumeError) {
+            try reap(some.sorted())
+        } catch {
+            // What was asked for has happened; the orphans wait for room.
+            if error != .noSpace { throw error }
         }
     }
 
-    /// One step of removing an orphan: a run of extents, or what is left.
-    private func reapStep(_ number: UInt64) throws(VolumeError) {
-        let entry = try inode(number)
-        precondition(entry.row.links == 0)
-        let extents = try extents(of: entry).prefix(Self.reapStep + 1)
-        for extent in extents where slices[extent.slice] == nil { _ = try slice(extent.slice) }
-        let attributes = try attributes(of: entry)
-        try beginChange(bytes: 64 * Self.reapStep, frees: true)
-        if extents.count > Self.reapStep {
-            let upper = extents[Self.reapStep - 1].end
-            record(entry.replaceExtents(from: 0, to: upper, with: nil), of: entry)
-            touch(entry)
-            return try finish()
+    /// An orphan that goes, and what is to be removed of it.
+    private struct Leaving {
+        let entry: InodeEntry
+        let extents: [Extent]
+        let attributes: [[UInt8]]
+    }
+
+    /// One step of removing orphans: as many as have no more extents than one step frees, or a run
+    /// of extents of the first.
+    private func reap(_ numbers: [UInt64]) throws(VolumeError) {
+        var leaving: [Leaving] = []
+        var count = 0
+        for number in numbers {
+            let entry = try inode(number)
+            precondition(entry.row.links == 0)
+            guard !isHeld(entry) else {
+                // Found again by its number; it is noted once more when it is forgotten.
+                reapable.remove(number)
+                continue
+            }
+            let extents = try extents(of: entry).prefix(Self.reapStep + 1)
+            guard leaving.isEmpty || count + extents.count <= Self.reapStep else { break }
+            for extent in extents where slices[extent.slice] == nil { _ = try slice(extent.slice) }
+            let names = try attributes(of: entry).keys
+                .sorted { $0.lexicographicallyPrecedes($1) }
+            leaving.append(Leaving(entry: entry, extents: extents, attributes: names))
+            count += extents.count
         }
-        if let last = extents.last {
+        guard let first = leaving.first else { return }
+        let names = leaving.reduce(0) { $1.attributes.reduce($0) { $0 + $1.count } }
+        try beginChange(bytes: 64 * (Self.reapStep + 4 * Self.reapBatch) + names, frees: true)
+        if first.extents.count > Self.reapStep {
+            let upper = first.extents[Self.reapStep - 1].end
+            let change = first.entry.replaceExtents(from: 0, to: upper, with: nil)
+            record(change, of: first.entry)
+            touch(first.entry)
+        } else {
+            for one in leaving { remove(one) }
+        }
+        try finish()
+    }
+
+    private func remove(_ leaving: Leaving) {
+        let entry = leaving.entry
+        if let last = leaving.extents.last {
             record(entry.replaceExtents(from: 0, to: last.end, with: nil), of: entry)
         }
-        for name in attributes.keys.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
-            put(.xattrs, RowKey.named(number, name), nil)
-        }
-        if entry.kind == .symlink { put(.symlinks, RowKey.number(number), nil) }
-        reapable.remove(number)
-        inodes[number] = nil
+        for name in leaving.attributes { put(.xattrs, RowKey.named(entry.number, name), nil) }
+        if entry.kind == .symlink { put(.symlinks, RowKey.number(entry.number), nil) }
+        reapable.remove(entry.number)
+        inodes[entry.number] = nil
         inodeCount -= 1
         touch(entry)
-        try finish()
     }
 
     /// Makes every row of an inode dirty: it enters or leaves what checkpoints have.

@@ -92,7 +92,7 @@ extension VolumeCore {
         source.inode.row.changed = now
         touch(source.inode)
         try finish()
-        try reapSome()
+        if let target, reapable.contains(target.inode.number) { try reapSome() }
     }
 
     private func exchange(_ source: Place, _ target: Place) throws(VolumeError) {
