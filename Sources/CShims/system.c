@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -126,6 +127,13 @@ size_t walrus_find_word(const void *bytes, size_t length, size_t stride, uint32_
     for (size_t offset = 0; offset + sizeof word <= length; offset += stride)
         if (memcmp(at + offset, &word, sizeof word) == 0) return offset;
     return length;
+}
+
+void walrus_lower_priority(int niceness) {
+    // Linux has it for each thread. Going down is always allowed.
+    errno = 0;
+    int now = getpriority(PRIO_PROCESS, 0);
+    if (errno == 0) setpriority(PRIO_PROCESS, 0, now + niceness);
 }
 
 static __thread void (*blocking_listener)(void *argument);

@@ -48,7 +48,11 @@ final class EmbeddedHost: Sendable {
         self.nodes = nodes
         self.environment = environment
         self.lock = lock
-        verification = BlockingPool(threads: 2, name: "verify")
+        verification = BlockingPool(
+            threads: 2,
+            name: "verify",
+            niceness: BlockingPool.giveWay
+        )
     }
 
     /// Opens the nodes, then the ledger, which is made again from the nodes when it is gone.
@@ -97,7 +101,11 @@ final class EmbeddedHost: Sendable {
         _ environment: EmbeddedEnvironment
     ) async -> [StorageNode?] {
         // Stores block on their disks, and each node may be on a disk of its own.
-        let pool = BlockingPool(threads: min(16, directory.nodeCount + 2), name: "nodes")
+        let pool = BlockingPool(
+            threads: min(16, directory.nodeCount + 2),
+            name: "nodes",
+            niceness: BlockingPool.giveWay
+        )
         var nodes: [StorageNode?] = []
         for index in 0..<directory.nodeCount {
             let path = directory.nodePath(index)

@@ -8,6 +8,9 @@ internal import Synchronization
 ///
 /// With no threads, calls run at once on the caller's own: for simulations.
 package final class BlockingPool: Sendable {
+    /// For work that programs do not wait for, beside work that they do.
+    package static let giveWay = 5
+
     private struct State {
         /// Those before `next` were taken, and are nil so that they hold on to nothing.
         var jobs: [(@Sendable () -> Void)?] = []
@@ -39,11 +42,14 @@ package final class BlockingPool: Sendable {
     /// How many there are at most.
     package let threads: Int
     private let name: String
+    private let niceness: Int
 
-    package init(threads: Int, name: String = "blocking") {
+    /// With a `niceness`, its threads give way to others, as nice(1) says.
+    package init(threads: Int, name: String = "blocking", niceness: Int = 0) {
         precondition(threads >= 0 && threads <= 1024)
         self.threads = threads
         self.name = name
+        self.niceness = niceness
     }
 
     deinit {
@@ -109,7 +115,7 @@ package final class BlockingPool: Sendable {
         if starts {
             // Threads hold the monitor, not the pool, so that the pool can end.
             let monitor = monitor
-            SystemThread(name: name) { Self.work(monitor) }.detach()
+            SystemThread(name: name, niceness: niceness) { Self.work(monitor) }.detach()
         } else {
             monitor.wakeOne()
         }

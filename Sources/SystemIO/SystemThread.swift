@@ -5,10 +5,12 @@ internal import Glibc
 package struct SystemThread: Sendable {
     private final class Start: Sendable {
         let name: String
+        let niceness: Int32
         let body: @Sendable () -> Void
 
-        init(name: String, body: @escaping @Sendable () -> Void) {
+        init(name: String, niceness: Int32, body: @escaping @Sendable () -> Void) {
             self.name = name
+            self.niceness = niceness
             self.body = body
         }
     }
@@ -17,9 +19,14 @@ package struct SystemThread: Sendable {
 
     /// Starts a thread; its name shows in `ps -L`, cut to 15 bytes.
     ///
+    /// With a `niceness` it gives way to others, as nice(1) says.
+    ///
     /// - Precondition: The system has room for another thread.
-    package init(name: String, _ body: @escaping @Sendable () -> Void) {
-        let start = unsafe Unmanaged.passRetained(Start(name: name, body: body))
+    package init(name: String, niceness: Int = 0, _ body: @escaping @Sendable () -> Void) {
+        precondition(niceness >= 0 && niceness < 20)
+        let start = unsafe Unmanaged.passRetained(
+            Start(name: name, niceness: Int32(niceness), body: body)
+        )
         var thread = pthread_t()
         let failure = unsafe pthread_create(
             &thread,
@@ -28,6 +35,7 @@ package struct SystemThread: Sendable {
                 guard let argument = unsafe argument else { return nil }
                 let start = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
                 unsafe walrus_name_thread(start.name)
+                if start.niceness > 0 { walrus_lower_priority(start.niceness) }
                 start.body()
                 return nil
             },

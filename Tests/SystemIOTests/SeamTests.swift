@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Synchronization
 internal import SystemIO
 internal import TestSupport
@@ -106,6 +107,15 @@ internal import Testing
             held = nil
             #expect(gone.withLock { $0 } == round + 1)
         }
+    }
+
+    @Test func aPoolMayGiveWayToOthers() async {
+        let own = await BlockingPool(threads: 1).run {
+            getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)
+        }
+        let pool = BlockingPool(threads: 1, niceness: 5)
+        let inPool = await pool.run { getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) }
+        #expect(inPool == min(own + 5, 19))
     }
 
     @Test func aPoolPassesTypedErrorsOn() async {

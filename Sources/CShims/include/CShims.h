@@ -48,6 +48,9 @@ void walrus_will_block(void);
 /// As pread(2). In a thread with a listener, that is told before the call waits for the disk.
 ssize_t walrus_pread(int descriptor, void *bytes, size_t length, off_t offset);
 
+/// Makes the calling thread give way to others: adds to its nice value (nice(2)), and to it alone.
+void walrus_lower_priority(int niceness);
+
 /// Sets the name of the calling thread, cut to 15 bytes.
 void walrus_name_thread(const char *name);
 

@@ -30,7 +30,11 @@ final class NetworkSession: Sendable {
         let client = ClientEnvironment(
             time: LinuxTimeSource(),
             entropy: LinuxEntropy(),
-            compute: BlockingPool(threads: max(2, Processor.count), name: "compute"),
+            compute: BlockingPool(
+                threads: max(2, Processor.count),
+                name: "compute",
+                niceness: BlockingPool.giveWay
+            ),
             spawn: { work in _ = Task { await work() } },
             notice: { log.warning("\($0)") }
         )

@@ -78,7 +78,11 @@ final class VolumeNetwork: Sendable {
             name: name,
             state: state,
             secrets: secrets,
-            pool: BlockingPool(threads: 4, name: "checkpoint")
+            pool: BlockingPool(
+                threads: 4,
+                name: "checkpoint",
+                niceness: BlockingPool.giveWay
+            )
         )
         let late = LateNetwork(url, identity)
         let isFound = try await late.connect()
