@@ -96,7 +96,7 @@ struct DiskErrorTests {
 
     @Test func aFaultAtAnyStepIsToldAndLosesNothing() {
         var tally = Tally()
-        for seed in CrashSeeds.range(300) {
+        for seed in CrashSeeds.range(200) {
             let operations = [CrashOperation].of(seed: seed, count: 40)
             guard Self.failure(operations, seed, &tally) != nil else { continue }
             Issue.record("\(report(seed: seed, operations) { Self.failure($0, seed, &tally) })")

@@ -66,7 +66,7 @@ struct PowerCutTests {
 
     @Test func aCrashAtAnyStepLeavesAPrefixWithAllThatWasSynced() {
         var tally = CrashTally()
-        for seed in CrashSeeds.range(400) {
+        for seed in CrashSeeds.range(300) {
             let operations = [CrashOperation].of(seed: seed, count: 60)
             guard Self.failure(operations, seed, oneIn: 24, &tally) != nil else { continue }
             Issue.record(
