@@ -198,7 +198,7 @@ package import Volume
             threads.started += 1
         }
         threads.wakeAll()
-        let thread = RequestThread(lead)
+        let thread = RequestThread(lead, wait: adapter.wait)
         thread.run { takeRequests(thread) }
         unsafe fuse_session_exit(session)
         lead.end()

@@ -50,9 +50,14 @@ final class RequestLead: Sendable {
 /// Used by that thread only.
 final class RequestThread {
     private let lead: RequestLead
+    private let wait: RequestWait?
     private var isLeading = false
 
-    init(_ lead: RequestLead) { self.lead = lead }
+    /// `wait` is how whoever leads waits for requests.
+    init(_ lead: RequestLead, wait: RequestWait? = nil) {
+        self.lead = lead
+        self.wait = wait
+    }
 
     /// Runs `body`, in which the lead is passed on before this thread waits for the disk.
     func run(_ body: () -> Void) {
@@ -60,7 +65,8 @@ final class RequestThread {
         unsafe walrus_listen_to_blocking(
             { handle in
                 guard let handle = unsafe handle else { return }
-                unsafe Unmanaged<RequestThread>.fromOpaque(handle).takeUnretainedValue().pass()
+                unsafe Unmanaged<RequestThread>.fromOpaque(handle).takeUnretainedValue()
+                    .passForDisk()
             },
             handle
         )
@@ -74,6 +80,14 @@ final class RequestThread {
         if isLeading { return true }
         isLeading = lead.take()
         return isLeading
+    }
+
+    /// Passes the lead on before this thread waits for the disk.
+    private func passForDisk() {
+        guard isLeading else { return }
+        // A program waits with it, and the disk may need the processors that would be kept awake.
+        wait?.rest()
+        pass()
     }
 
     /// Passes the lead on, if this thread has it.

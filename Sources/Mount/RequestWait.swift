@@ -73,6 +73,12 @@ internal import Glibc
         return unsafe poll(&wait, 1, milliseconds)
     }
 
+    /// Takes note that no request is to be expected soon; for the thread that leads.
+    func rest() {
+        run = 0
+        setAwake(false)
+    }
+
     private func note(soon: Bool) {
         run = soon ? min(run + 1, Self.runMax) : max(run - 2, 0)
         if run >= Self.runOfWork { setAwake(true) }
