@@ -23,30 +23,91 @@ package struct PendingLimits: Sendable {
     }()
 }
 
+/// Metadata that waits for its blob's registration: checked, and kept as the bytes that came.
+///
+/// Each hash of a decoded one is an array of its own, three times as much memory as its bytes.
+struct PendingMetadata: Sendable {
+    let bytes: [UInt8]
+    private let primaryLength: Int
+    private let secondaryLength: Int
+
+    /// - Precondition: `bytes` are those of `metadata`.
+    init(_ metadata: VerifiedBlobMetadata, bytes: [UInt8]) {
+        self.bytes = bytes
+        primaryLength = metadata.sliverLength(.primary)
+        secondaryLength = metadata.sliverLength(.secondary)
+    }
+
+    /// Bytes of the symbols of each sliver.
+    func sliverLength(_ axis: SliverAxis) -> Int {
+        axis == .primary ? primaryLength : secondaryLength
+    }
+}
+
 /// Metadata and slivers that came before their blob's registration, in memory.
 ///
 /// Metadata is verified: its hash is the blob's name. Slivers are not; they are when they are
-/// stored, so that nobody makes the node hash what nobody has paid for. Every part may be lost at
-/// any time: its sender then learns from the confirmation that it is missing.
+/// stored, so that nobody makes the node hash what nobody has paid for. Of two parts with one name
+/// the later one stays: the first one may be garbage. Every part may be lost at any time: its
+/// sender then learns from the confirmation that it is missing.
 final class PendingUploads: Sendable {
     enum Part: Sendable {
-        case metadata(VerifiedBlobMetadata)
-        case sliver(SliverName, Sliver)
+        case metadata(PendingMetadata)
+        case sliver(Sliver)
     }
 
     /// What is here of one blob.
     struct Upload: Sendable {
-        var metadata: VerifiedBlobMetadata?
-        var slivers: [SliverName: Sliver] = [:]
+        fileprivate struct Held: Sendable {
+            let part: Part
+            /// The bytes that it counts for.
+            let count: Int
+        }
+
+        /// By name; the metadata has none.
+        fileprivate var held: [SliverName?: Held] = [:]
         /// What all parts count for.
         fileprivate var bytes = 0
         fileprivate var deadline: Duration
 
-        fileprivate var parts: Int { slivers.count + (metadata == nil ? 0 : 1) }
+        fileprivate var parts: Int { held.count }
+
+        var metadata: PendingMetadata? {
+            guard case .metadata(let metadata)? = held[nil]?.part else { return nil }
+            return metadata
+        }
+
+        var sliverNames: [SliverName] { held.keys.compactMap { $0 } }
+
+        subscript(name: SliverName) -> Sliver? {
+            guard case .sliver(let sliver)? = held[name]?.part else { return nil }
+            return sliver
+        }
+
+        /// Lets go of a sliver, or of the metadata.
+        mutating func remove(_ name: SliverName?) {
+            bytes -= held.removeValue(forKey: name)?.count ?? 0
+        }
+
+        fileprivate mutating func put(_ part: Held, as name: SliverName?) {
+            remove(name)
+            held[name] = part
+            bytes += part.count
+        }
+    }
+
+    /// Those who wait for the end of a flush; it tells them its error.
+    private typealias Waiter = CheckedContinuation<(any Error)?, Never>
+
+    private struct Flush {
+        /// As it was taken; its room is taken until the end.
+        let upload: Upload
+        var waiters: [Waiter] = []
     }
 
     private struct State {
         var uploads: [BlobID: Upload] = [:]
+        var flushes: [BlobID: Flush] = [:]
         var bytes = 0
         var parts = 0
 
@@ -56,15 +117,34 @@ final class PendingUploads: Sendable {
             parts -= upload.parts
         }
 
+        mutating func set(_ blob: BlobID, _ upload: Upload) {
+            remove(blob)
+            uploads[blob] = upload
+            bytes += upload.bytes
+            parts += upload.parts
+        }
+
         /// At most `uploadsMax` are looked at.
         mutating func dropOverdue(at now: Duration) {
             for (blob, upload) in uploads where upload.deadline <= now { remove(blob) }
         }
+
+        func hasRoom(for count: Int, of blob: BlobID, _ limits: PendingLimits) -> Bool {
+            parts < limits.partsMax && count <= limits.bytesMax - bytes
+                && (uploads[blob] != nil || uploads.count < limits.uploadsMax)
+        }
+    }
+
+    private enum Turn {
+        case nothing
+        case underWay
+        case taken(Upload)
     }
 
     let limits: PendingLimits
     private let time: any TimeSource
-    // Guards what is kept, and what room is promised to bodies under way; held for no I/O.
+    // Guards what is kept, what room is promised to bodies under way, and who waits for a flush;
+    // held for no I/O.
     private let state = Mutex(State())
 
     init(limits: PendingLimits, time: any TimeSource) {
@@ -72,87 +152,144 @@ final class PendingUploads: Sendable {
         self.time = time
     }
 
-    /// What is here of a blob; nil when there is nothing.
+    /// What is here of a blob, also while it is being stored; nil when there is nothing.
     subscript(blob: BlobID) -> Upload? {
         let now = time.uptime
         return state.withLock { state in
             state.dropOverdue(at: now)
-            return state.uploads[blob]
+            return state.uploads[blob] ?? state.flushes[blob]?.upload
         }
     }
 
-    /// Keeps the part that `receive` returns, `count` bytes long at most.
+    /// Keeps the part that `receive` returns, `count` bytes long at most; `name` is nil for
+    /// metadata.
     ///
-    /// Its room is taken before it is received, and given back when it does not come.
+    /// Its room is taken before it is received, and given back when it does not come. A part that
+    /// is here already has its room: it is replaced, also when there is no more.
     func keep(
         _ count: Int,
         of blob: BlobID,
+        as name: SliverName?,
         _ receive: () async throws -> Part
     ) async throws {
         let now = time.uptime
-        let isRoom = state.withLock { state in
+        let promised = state.withLock { state -> (parts: Int, bytes: Int)? in
             state.dropOverdue(at: now)
-            guard state.parts < limits.partsMax, count <= limits.bytesMax - state.bytes,
-                state.uploads[blob] != nil || state.uploads.count < limits.uploadsMax
-            else { return false }
+            if let held = state.uploads[blob]?.held[name], held.count >= count { return (0, 0) }
+            guard state.hasRoom(for: count, of: blob, limits) else { return nil }
             state.parts += 1
             state.bytes += count
-            return true
+            return (1, count)
         }
-        guard isRoom else { throw Self.saturated }
+        guard let promised else { throw Self.saturated }
         let part: Part
         do {
             part = try await receive()
         } catch {
             state.withLock { state in
-                state.parts -= 1
-                state.bytes -= count
+                state.parts -= promised.parts
+                state.bytes -= promised.bytes
             }
             throw error
         }
         let deadline = time.uptime + limits.lifetime
         let isKept = state.withLock { state in
             // Taken anew by what is kept.
-            state.parts -= 1
-            state.bytes -= count
-            guard state.uploads[blob] != nil || state.uploads.count < limits.uploadsMax else {
+            state.parts -= promised.parts
+            state.bytes -= promised.bytes
+            var upload = state.uploads[blob] ?? Upload(deadline: deadline)
+            // What was to be replaced may be gone meanwhile.
+            guard upload.held[name] != nil || state.hasRoom(for: count, of: blob, limits) else {
                 return false
             }
-            var upload = state.uploads[blob] ?? Upload(deadline: deadline)
             upload.deadline = deadline
-            state.remove(blob)
-            upload.add(part, count: count)
-            state.uploads[blob] = upload
-            state.parts += upload.parts
-            state.bytes += upload.bytes
+            upload.put(Upload.Held(part: part, count: count), as: name)
+            state.set(blob, upload)
             return true
         }
         guard isKept else { throw Self.saturated }
     }
 
-    /// Lets go of a blob's parts.
-    func drop(_ blob: BlobID) { state.withLock { $0.remove(blob) } }
+    /// Has `store` see to all that is here of a blob, if anything is.
+    ///
+    /// Once at a time for each blob: whoever comes meanwhile waits for the end, and then sees to
+    /// what has come since, so that nothing is verified twice. `store` removes from the upload what
+    /// is stored, or is nothing; what it leaves when it throws stays here. A node's refusal is also
+    /// that of those who waited.
+    func flush(
+        _ blob: BlobID,
+        _ store: (inout Upload) async throws -> Void
+    ) async throws {
+        while true {
+            switch turn(blob) {
+            case .nothing:
+                return
+            case .underWay:
+                let failure = await end(of: blob)
+                if let failure = failure as? NodeError, case .refused = failure { throw failure }
+            case .taken(var upload):
+                do {
+                    try await store(&upload)
+                } catch {
+                    finish(blob, leaving: upload, error)
+                    throw error
+                }
+                return finish(blob, leaving: nil, nil)
+            }
+        }
+    }
+
+    private func turn(_ blob: BlobID) -> Turn {
+        let now = time.uptime
+        return state.withLock { state in
+            state.dropOverdue(at: now)
+            if state.flushes[blob] != nil { return .underWay }
+            guard let upload = state.uploads.removeValue(forKey: blob) else { return .nothing }
+            state.flushes[blob] = Flush(upload: upload)
+            return .taken(upload)
+        }
+    }
+
+    /// Waits until the flush of a blob has ended; it does end, so nobody stops waiting before.
+    private func end(of blob: BlobID) async -> (any Error)? {
+        await withCheckedContinuation { (waiter: Waiter) in
+            let isUnderWay = state.withLock { state in
+                guard state.flushes[blob] != nil else { return false }
+                state.flushes[blob]?.waiters.append(waiter)
+                return true
+            }
+            if !isUnderWay { waiter.resume(returning: nil) }
+        }
+    }
+
+    private func finish(_ blob: BlobID, leaving rest: Upload?, _ failure: (any Error)?) {
+        let waiters = state.withLock { state -> [Waiter] in
+            guard let flush = state.flushes.removeValue(forKey: blob) else { return [] }
+            state.bytes -= flush.upload.bytes
+            state.parts -= flush.upload.parts
+            if var upload = rest, upload.parts > 0 {
+                // What came meanwhile is the later one.
+                if let since = state.uploads[blob] {
+                    for (name, part) in since.held { upload.put(part, as: name) }
+                    upload.deadline = since.deadline
+                }
+                state.set(blob, upload)
+            }
+            return flush.waiters
+        }
+        for waiter in waiters { waiter.resume(returning: failure) }
+    }
 
     /// Bytes that are taken, for tests.
     var bytes: Int { state.withLock { $0.bytes } }
+
+    /// How many wait for the end of a blob's flush, for tests.
+    func waiterCount(_ blob: BlobID) -> Int {
+        state.withLock { $0.flushes[blob]?.waiters.count ?? 0 }
+    }
 
     private static let saturated = NodeError.refused(
         .cacheSaturated,
         "There is no room for more that is not registered."
     )
-}
-
-extension PendingUploads.Upload {
-    /// A part that is here already is not counted twice: the first one stays.
-    fileprivate mutating func add(_ part: PendingUploads.Part, count: Int) {
-        switch part {
-        case .metadata(let metadata):
-            guard self.metadata == nil else { return }
-            self.metadata = metadata
-        case .sliver(let name, let sliver):
-            guard slivers[name] == nil else { return }
-            slivers[name] = sliver
-        }
-        bytes += count
-    }
 }

@@ -58,12 +58,14 @@ extension StorageNodeAPI {
         let height = try request.height()
         let mayWait = try request.flag("pending")
         if try await node.sliverStatus(name) == .stored { return try .success("stored") }
-        guard try await admit(name.blob, height: height, orBuffer: mayWait) else {
-            return try await buffer(name, request)
+        let admission = try await admit(name.blob, height: height, orBuffer: mayWait)
+        if admission == .pending { return try await buffer(name, request) }
+        if pending[name.blob] != nil {
+            // Who names a block of the far future makes nobody wait once the blob is registered.
+            try await storePending(of: name.blob, height: admission == .expected ? height : nil)
         }
-        if pending[name.blob] != nil { _ = try await storePending(of: name.blob) }
         let metadata = try await metadata(of: name.blob)
-        let sliver = try await receive(name, metadata, request)
+        let sliver = try await receive(name, metadata.sliverLength(name.axis), request)
         let verified: VerifiedSliver
         do {
             verified = try await verify(sliver, metadata)
@@ -73,13 +75,13 @@ extension StorageNodeAPI {
         return try .outcome(try await node.store(verified, as: name, height: height))
     }
 
-    /// Reads a body that has the form of the sliver `name`.
+    /// Reads a body that has the form of the sliver `name`, of `length` bytes of symbols.
     private func receive(
         _ name: SliverName,
-        _ metadata: VerifiedBlobMetadata,
+        _ length: Int,
         _ request: ServerRequest
     ) async throws -> Sliver {
-        let limit = SliverBody(symbols: metadata.sliverLength(name.axis)).countMax
+        let limit = SliverBody(symbols: length).countMax
         let bytes = try await request.body(upTo: limit, orRefuse: .sliverTooLarge)
         let sliver: Sliver
         do {
@@ -114,7 +116,7 @@ extension StorageNodeAPI {
     @Sendable func sliverStatus(_ request: ServerRequest) async throws -> ServerResponse {
         let name = try request.sliver(parameters)
         var status = try await node.sliverStatus(name)
-        if status == .nonexistent, pending[name.blob]?.slivers[name] != nil { status = .buffered }
+        if status == .nonexistent, pending[name.blob]?[name] != nil { status = .buffered }
         return try .success(status.rawValue)
     }
 
@@ -124,50 +126,54 @@ extension StorageNodeAPI {
         _ name: SliverName,
         _ request: ServerRequest
     ) async throws -> ServerResponse {
-        let metadata: VerifiedBlobMetadata
+        let length: Int
         if let buffered = pending[name.blob]?.metadata {
-            metadata = buffered
+            length = buffered.sliverLength(name.axis)
         } else {
-            metadata = try await self.metadata(of: name.blob)
+            length = try await metadata(of: name.blob).sliverLength(name.axis)
         }
-        let length = metadata.sliverLength(name.axis)
         guard length <= pending.limits.sliverBytesMax else {
             throw NodeError.refused(
                 .sliverTooLarge,
                 "Before registration a sliver may have \(pending.limits.sliverBytesMax) bytes."
             )
         }
-        try await pending.keep(SliverBody(symbols: length).countMax, of: name.blob) {
-            let sliver = try await receive(name, metadata, request)
+        try await pending.keep(SliverBody(symbols: length).countMax, of: name.blob, as: name) {
+            let sliver = try await receive(name, length, request)
             guard sliver.bytes.count == length else {
                 throw NodeError.refused(
                     .invalidSliver,
                     "The sliver has \(sliver.bytes.count) bytes and not \(length)."
                 )
             }
-            return .sliver(name, sliver)
+            return .sliver(sliver)
         }
         return try .success("buffered", code: 202)
     }
 
-    /// Verifies and stores what is buffered of a blob that is registered now; false when nothing
-    /// is.
+    /// Verifies and stores what is buffered of a blob that is registered now, or may be at
+    /// `height`.
     ///
     /// What is not what it says it is goes, as if it had never come.
-    func storePending(of blob: BlobID) async throws -> Bool {
-        guard let upload = pending[blob] else { return false }
-        if let metadata = upload.metadata {
-            _ = try await node.store(metadata, height: nil)
-            cache.insert(metadata)
+    func storePending(of blob: BlobID, height: UInt64?) async throws {
+        try await pending.flush(blob) { upload in
+            if let buffered = upload.metadata {
+                let metadata = try Self.parseMetadata(buffered.bytes, of: blob, parameters)
+                _ = try await node.store(metadata, height: height)
+                cache.insert(metadata)
+                upload.remove(nil)
+            }
+            let names = upload.sliverNames
+            if names.isEmpty { return }
+            let metadata = try await metadata(of: blob)
+            for name in names {
+                guard let sliver = upload[name] else { continue }
+                // Its sender learns from the confirmation that it is missing.
+                if let verified = try? await verify(sliver, metadata) {
+                    _ = try await node.store(verified, as: name, height: nil)
+                }
+                upload.remove(name)
+            }
         }
-        let metadata = try await metadata(of: blob)
-        for (name, sliver) in upload.slivers {
-            // Its sender learns from the confirmation that it is missing.
-            guard let verified = try? await verify(sliver, metadata) else { continue }
-            _ = try await node.store(verified, as: name, height: nil)
-        }
-        // Kept until now, so that another request for a confirmation finds it here or stored.
-        pending.drop(blob)
-        return true
     }
 }

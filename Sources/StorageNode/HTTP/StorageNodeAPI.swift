@@ -104,10 +104,12 @@ package struct StorageNodeAPI: Sendable {
         if try await node.metadataStatus(of: blob) == .stored { return try .success("stored") }
         // Two bytes of tags, the length, a count of up to 3 bytes, and two nodes for each pair.
         let limit = 13 + 66 * parameters.shardCount
-        guard try await admit(blob, height: height, orBuffer: mayWait) else {
-            try await pending.keep(min(request.body.announcedLength ?? limit, limit), of: blob) {
+        if try await admit(blob, height: height, orBuffer: mayWait) == .pending {
+            let count = min(request.body.announcedLength ?? limit, limit)
+            try await pending.keep(count, of: blob, as: nil) {
                 let bytes = try await request.body(upTo: limit, orRefuse: .invalidMetadata)
-                return .metadata(try Self.parseMetadata(bytes, of: blob, parameters))
+                let metadata = try Self.parseMetadata(bytes, of: blob, parameters)
+                return .metadata(PendingMetadata(metadata, bytes: bytes))
             }
             return try .success("buffered", code: 202)
         }
@@ -118,7 +120,7 @@ package struct StorageNodeAPI: Sendable {
         return try .outcome(outcome)
     }
 
-    private static func parseMetadata(
+    static func parseMetadata(
         _ bytes: [UInt8],
         of blob: BlobID,
         _ parameters: EncodingParameters
@@ -141,20 +143,31 @@ package struct StorageNodeAPI: Sendable {
         return try .success(status.rawValue)
     }
 
-    /// Throws unless the ledger knows a live registration, or may know one at `height`; false when
-    /// it does not and the request may be buffered.
+    /// How far the ledger is with a blob that something is put for.
+    enum Admission {
+        /// It has a live registration here.
+        case registered
+        /// It has none here yet, but the request depends on a block that may bring it.
+        case expected
+        /// It has none, and the request may be buffered.
+        case pending
+    }
+
+    /// Throws unless the ledger knows a live registration, or may know one at `height`, or the
+    /// request may be buffered.
     func admit(
         _ blob: BlobID,
         height: UInt64?,
         orBuffer mayWait: Bool
-    ) async throws(NodeError) -> Bool {
+    ) async throws(NodeError) -> Admission {
         switch try await node.status(of: blob) {
         case .invalid:
             throw .refused(.invalidBlob, "\(blob) was encoded inconsistently.")
+        case .nonexistent where mayWait: return .pending
         case .nonexistent where height == nil:
-            if mayWait { return false }
             throw .refused(.notRegistered, "No live registration of \(blob) is known here.")
-        case .nonexistent, .deletable, .permanent: return true
+        case .nonexistent: return .expected
+        case .deletable, .permanent: return .registered
         }
     }
 
@@ -192,10 +205,9 @@ package struct StorageNodeAPI: Sendable {
                 height: height,
                 patience: patience
             )
-        } catch NodeError.refused(.missingSlivers, let message) {
-            guard try await storePending(of: blob) else {
-                throw NodeError.refused(.missingSlivers, message)
-            }
+        } catch NodeError.refused(.missingSlivers, _) {
+            try await storePending(of: blob, height: nil)
+            // Asked again also if nothing was pending: another request may have stored it since.
             signed = try await node.confirmation(
                 of: blob,
                 persistence: persistence,

@@ -3,11 +3,12 @@ internal import BlobModel
 internal import Codec
 internal import ErasureCoding
 internal import Ledger
-internal import StorageNode
 internal import SystemIO
 internal import TestNetwork
 internal import Testing
 internal import Transport
+
+@testable internal import StorageNode
 
 /// What comes before its blob's registration: `?pending=true`.
 @Suite struct PendingTests {
@@ -88,6 +89,64 @@ internal import Transport
             try await expect(scene.node.sliverStatus(scene.name(.secondary)), .stored)
             try await expect(scene.putSliver(.primary), "201")
             try await expect(scene.send(.get, scene.confirmationPath(object)), "200")
+        }
+    }
+
+    /// Garbage that came first stayed, and the good sliver after it was told that it was kept.
+    @Test func ofTwoPartsWithOneNameTheLaterOneStays() async throws {
+        try await ServedScene.with { scene in
+            try await expect(scene.putMetadata(), "202")
+            let bytes = scene.pending.bytes
+            var wrong = scene.sliver(.primary).sliver.dataBytes
+            wrong[20] ^= 1
+            for body in [wrong, nil] {
+                try await expect(scene.putSliver(.primary, body), "202")
+            }
+            let both = scene.pending.bytes
+            try await expect(scene.putSliver(.primary), "202")
+            #expect(scene.pending.bytes == both && both > bytes)
+            try await expect(scene.putSliver(.secondary), "202")
+            let object = try await scene.register()
+            try await expect(scene.send(.get, scene.confirmationPath(object)), "200")
+            #expect(scene.pending.bytes == 0)
+        }
+    }
+
+    /// The full disk keeps nothing, and what was buffered is there when it has room again.
+    @Test func aFullDiskLosesNothingThatIsBuffered() async throws {
+        try await ServedScene.with { scene in
+            try await expect(scene.putMetadata(), "202")
+            for axis in SliverAxis.allCases { try await expect(scene.putSliver(axis), "202") }
+            let bytes = scene.pending.bytes
+            let object = try await scene.register()
+            let path = scene.confirmationPath(object)
+            scene.network.stores[ServedScene.index].setFull(true)
+            try await expect(scene.send(.get, path), "429 STORAGE_FULL")
+            #expect(scene.pending.bytes == bytes)
+            for axis in SliverAxis.allCases {
+                try await expect(scene.remote.sliverStatus(scene.name(axis)), .buffered)
+            }
+            scene.network.stores[ServedScene.index].setFull(false)
+            try await expect(scene.send(.get, path), "200")
+            #expect(scene.pending.bytes == 0)
+        }
+    }
+
+    /// With a block that is still to come it is waited for; `pending` buffers and waits for none.
+    @Test func aHeightIsWaitedForAlsoByWhatIsBuffered() async throws {
+        try await ServedScene.with { scene in
+            try await expect(scene.putMetadata(), "202")
+            try await scene.registration { object in
+                let height = scene.node.cursor.block.height + 1
+                let headers: HTTPHeaders = [NodeWire.heightHeader: "\(height)"]
+                try await expect(scene.putMetadata(headers: headers), "202")
+                try await expect(scene.putSliver(.secondary, headers: headers), "202")
+                async let answer = scene.putSliver(.primary, pending: "false", headers: headers)
+                while scene.time.sleeperCount == 0 { await Task.yield() }
+                try await scene.network.ledger.settle()
+                try await expect(answer, "201")
+                try await expect(scene.send(.get, scene.confirmationPath(object)), "200")
+            }
         }
     }
 
@@ -175,6 +234,8 @@ internal import Transport
         try await ServedScene.with(limits: limits) { scene in
             try await expect(scene.putMetadata(), "202")
             try await expect(scene.putSliver(.primary), saturated)
+            // What is here needs no room to be sent again.
+            try await expect(scene.putMetadata(), "202")
             // Room comes back with time.
             scene.time.advance(by: limits.lifetime)
             try await expect(scene.putMetadata(), "202")
@@ -185,6 +246,10 @@ internal import Transport
             try await expect(scene.putMetadata(), "202")
             try await expect(scene.putSliver(.primary), "202")
             try await expect(scene.putSliver(.secondary), saturated)
+            let bytes = scene.pending.bytes
+            try await expect(scene.putSliver(.primary), "202")
+            try await expect(scene.putMetadata(), "202")
+            #expect(scene.pending.bytes == bytes)
         }
         limits = PendingLimits()
         limits.uploadsMax = 0
@@ -213,6 +278,116 @@ internal import Transport
     }
 }
 
+/// Many who want the same buffered blob stored.
+@Suite struct FlushTests {
+    /// Each confirmation verified all slivers again, and the second one found some missing.
+    @Test func confirmationsAtOnceVerifyEachSliverOnce() async throws {
+        let gate = VerificationGate()
+        try await ServedScene.with(gate: gate) { scene in
+            try await expect(scene.putMetadata(), "202")
+            for axis in SliverAxis.allCases { try await expect(scene.putSliver(axis), "202") }
+            let object = try await scene.register()
+            let path = scene.confirmationPath(object)
+            let answers = Notices()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<5 {
+                    group.addTask { answers.add(try await scene.send(.get, path)) }
+                }
+                // One stores, and four wait for it.
+                while gate.time.sleeperCount == 0 || scene.pending.waiterCount(scene.blob) < 4 {
+                    await Task.yield()
+                }
+                #expect(answers.all.isEmpty && gate.calls.all.count == 1)
+                // What is being stored is still said to be here.
+                for axis in SliverAxis.allCases {
+                    try await expect(scene.remote.sliverStatus(scene.name(axis)), .buffered)
+                }
+                gate.time.advance(by: .seconds(1))
+                while gate.time.sleeperCount == 0 { await Task.yield() }
+                gate.time.advance(by: .seconds(1))
+                try await group.waitForAll()
+            }
+            #expect(answers.all == [String](repeating: "200", count: 5))
+            #expect(gate.calls.all.count == 2)
+            #expect(scene.pending.bytes == 0)
+        }
+    }
+
+    private static let blob = BlobID(bytes: [UInt8](repeating: 1, count: 32))
+
+    private func name(_ pair: UInt16) -> SliverName {
+        SliverName(blob: Self.blob, pair: SliverPairIndex(pair), axis: .primary)
+    }
+
+    private func keep(_ pair: UInt16, _ value: UInt8, in pending: PendingUploads) async throws {
+        try await pending.keep(10, of: Self.blob, as: name(pair)) {
+            .sliver(
+                Sliver(
+                    axis: .primary,
+                    index: SliverIndex(pair),
+                    symbolSize: 2,
+                    bytes: [value, value]
+                )
+            )
+        }
+    }
+
+    /// What came while the rest was stored vanished with it.
+    @Test func whatComesMeanwhileStaysAndIsTheLaterOne() async throws {
+        let pending = PendingUploads(limits: PendingLimits(), time: ManualTimeSource())
+        try await keep(1, 1, in: pending)
+        try await keep(2, 1, in: pending)
+        try await keep(3, 1, in: pending)
+        await #expect(throws: NodeError.refused(.storageFull, "full")) {
+            try await pending.flush(Self.blob) { upload in
+                #expect(Set(upload.sliverNames) == Set([name(1), name(2), name(3)]))
+                upload.remove(name(1))
+                try await keep(2, 2, in: pending)
+                try await keep(4, 2, in: pending)
+                #expect(pending.bytes == 50)
+                throw NodeError.refused(.storageFull, "full")
+            }
+        }
+        #expect(pending.bytes == 30)
+        #expect(pending[Self.blob]?[name(1)] == nil)
+        for (pair, value) in [(2, 2), (3, 1), (4, 2)] as [(UInt16, UInt8)] {
+            #expect(pending[Self.blob]?[name(pair)]?.bytes == [value, value])
+        }
+        try await pending.flush(Self.blob) { upload in
+            #expect(upload.sliverNames.count == 3)
+            try await keep(5, 3, in: pending)
+        }
+        #expect(pending.bytes == 10)
+        #expect(pending[Self.blob]?.sliverNames == [name(5)])
+    }
+
+    /// Those who wait learn what the node refused, and do not all try it again.
+    @Test func aRefusalIsThatOfAllWhoWaited() async throws {
+        let pending = PendingUploads(limits: PendingLimits(), time: ManualTimeSource())
+        try await keep(1, 1, in: pending)
+        let refusals = Notices()
+        let calls = Notices()
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<3 {
+                group.addTask {
+                    do {
+                        try await pending.flush(Self.blob) { _ in
+                            calls.add("")
+                            while pending.waiterCount(Self.blob) < 2 { await Task.yield() }
+                            throw NodeError.refused(.storageFull, "full")
+                        }
+                    } catch {
+                        refusals.add("\((error as? NodeError)?.refusal?.rawValue ?? "none")")
+                    }
+                }
+            }
+        }
+        #expect(refusals.all == [String](repeating: "STORAGE_FULL", count: 3))
+        #expect(calls.all.count == 1)
+        #expect(pending.bytes == 10)
+    }
+}
+
 /// `?wait_for_registration=&wait_millis=`.
 @Suite struct WaitForRegistrationTests {
     @Test func aConfirmationWaitsNoLongerThanItWasTold() async throws {
@@ -230,11 +405,11 @@ internal import Transport
             while scene.time.sleeperCount == 0 { await Task.yield() }
             // Another object's registration is not what it waits for.
             _ = try await scene.register()
+            scene.time.advance(by: .seconds(29))
+            // Who was woken by the block goes back to sleep for what is left.
+            while scene.time.sleeperCount == 0 { await Task.yield() }
             #expect(answers.all.isEmpty)
-            while answers.all.isEmpty {
-                scene.time.advance(by: .seconds(1))
-                await Task.yield()
-            }
+            scene.time.advance(by: .seconds(1))
             try await waiting
             #expect(answers.all == ["400 NOT_REGISTERED"])
         }
@@ -287,6 +462,7 @@ internal import Transport
 
 extension ServedScene {
     /// Registers the blob on a ledger whose nodes do not hear of it until they are told.
+    @discardableResult
     fileprivate func registration(
         _ body: (ObjectID) async throws -> Void
     ) async throws -> ObjectID {

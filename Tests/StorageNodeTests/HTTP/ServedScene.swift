@@ -4,11 +4,24 @@ internal import Codec
 internal import ErasureCoding
 internal import Ledger
 internal import Logging
-internal import StorageNode
 internal import SystemIO
 internal import TestNetwork
 internal import Testing
 internal import Transport
+
+@testable internal import StorageNode
+
+/// Counts the slivers that are verified, and holds each one back for a second of the test's.
+struct VerificationGate: Sendable {
+    let time = ManualTimeSource()
+    let calls = Notices()
+
+    func pass() async {
+        calls.add("")
+        // Only cancellation ends the sleep early, and then nothing is tested.
+        try? await time.sleep(for: .seconds(1))
+    }
+}
 
 /// A real node of a real network in memory behind its API, and a blob that is not registered yet.
 struct ServedScene {
@@ -18,6 +31,7 @@ struct ServedScene {
     let encoded: EncodedBlob
     let http: HTTPClient
     let remote: HTTPStorageNode
+    let pending: PendingUploads
 
     /// The node that is served.
     static let index = 3
@@ -25,6 +39,7 @@ struct ServedScene {
     static func with(
         limits: PendingLimits = PendingLimits(),
         length: Int = 5000,
+        gate: VerificationGate? = nil,
         _ body: (ServedScene) async throws -> Void
     ) async throws {
         let time = ManualTimeSource()
@@ -35,13 +50,16 @@ struct ServedScene {
         )
         let parameters = try EncodingParameters(shardCount: 10)
         let encoded = try RedStuffEncoder(parameters).encode(TestNetwork.bytes(length))
+        let codec = RedStuffCodec(parameters)
         let api = StorageNodeAPI(
             node: network.nodes[index],
             parameters: parameters,
             pending: limits,
-            time: time,
-            pool: BlockingPool(threads: 1)
-        )
+            time: time
+        ) { sliver, metadata in
+            await gate?.pass()
+            return try SliverVerifier(codec, metadata).verify(sliver)
+        }
         let key = SigningKey(seed: [UInt8](repeating: 1, count: 32))
         try await HTTPServer.serve(
             Router(api.routes),
@@ -59,7 +77,8 @@ struct ServedScene {
                     endpoint: address,
                     key: key.publicKey,
                     parameters: parameters
-                )
+                ),
+                pending: api.pending
             )
             try await body(scene)
             scene.http.shutdown()
@@ -138,20 +157,30 @@ struct ServedScene {
     }
 
     /// Puts metadata as before a registration.
-    func putMetadata(_ pending: String = "true") async throws -> String {
+    func putMetadata(
+        _ pending: String = "true",
+        headers: HTTPHeaders = [:]
+    ) async throws -> String {
         try await send(
             .put,
             metadataPath,
             query: [("pending", pending)],
+            headers: headers,
             body: encoded.metadata.metadata.bcsBytes
         )
     }
 
-    func putSliver(_ axis: SliverAxis, _ body: [UInt8]? = nil) async throws -> String {
+    func putSliver(
+        _ axis: SliverAxis,
+        _ body: [UInt8]? = nil,
+        pending: String = "true",
+        headers: HTTPHeaders = [:]
+    ) async throws -> String {
         try await send(
             .put,
             path(axis),
-            query: [("pending", "true")],
+            query: [("pending", pending)],
+            headers: headers,
             body: body ?? sliver(axis).sliver.dataBytes
         )
     }
