@@ -16,7 +16,7 @@ extension BlobClient {
     package func status(
         of blob: BlobID,
         patience: Duration
-    ) async throws(BlobStoreError) -> NodeBlobStatus {
+    ) async throws(BlobStoreError) -> BelievedBlobStatus {
         let peers = peers
         let tally = await withTaskGroup(of: Answer.self) { group in
             for member in 0..<peers.memberCount {

@@ -1,11 +1,24 @@
 package import BlobModel
 package import Ledger
 
+/// A status of a blob that is believed.
+package struct BelievedBlobStatus: Hashable, Sendable {
+    package let status: NodeBlobStatus
+    /// Whether its event is believed too; only nodes tell it, for the ledger's record has none.
+    package let isEventBelieved: Bool
+
+    package init(_ status: NodeBlobStatus, isEventBelieved: Bool) {
+        self.status = status
+        self.isEventBelieved = isEventBelieved
+    }
+}
+
 /// What the nodes say of a blob, and which of it is to be believed (walrus-system, section 3.2).
 ///
 /// A quorum must have answered. Then the highest status counts that so much weight agrees on that
-/// a node in right hands is among it, or that the ledger confirms; that there is no such blob must
-/// be a quorum's word. One liar, or one node that is behind, decides nothing.
+/// a node in right hands is among it, or else the one with the most weight that the ledger
+/// confirms; that there is no such blob must be a quorum's word. One liar, or one node that is
+/// behind, decides nothing, nor what event is told.
 package struct StatusTally: Sendable {
     private let committee: Committee
     private var weights: [NodeBlobStatus: Int] = [:]
@@ -30,25 +43,47 @@ package struct StatusTally: Sendable {
     }
 
     /// The highest status that the nodes' weight alone makes credible.
-    package var trusted: NodeBlobStatus? {
+    package var trusted: BelievedBlobStatus? {
         guard isQuorum else { return nil }
-        return ranked.first { status in
+        let status = ranked.first { status in
             let weight = weights[status] ?? 0
             return status == .nonexistent
                 ? committee.isQuorum(weight) : weight > committee.faultyMax
         }
+        return status.map { BelievedBlobStatus($0, isEventBelieved: true) }
     }
 
-    /// The highest status that the ledger confirms.
-    package func confirmed(by record: BlobStatusRecord) -> NodeBlobStatus? {
+    /// The status with the most weight that the ledger confirms.
+    package func confirmed(by record: BlobStatusRecord) -> BelievedBlobStatus? {
         guard isQuorum else { return nil }
-        return ranked.first { $0.agrees(with: record) }
+        let candidates = ranked.filter { status in
+            if status == .nonexistent, !committee.isQuorum(weights[status] ?? 0) { return false }
+            return status.agrees(with: record)
+        }
+        // The higher one of two with the same weight.
+        let status = candidates.max { (weights[$0] ?? 0) < (weights[$1] ?? 0) }
+        return status.map { status in
+            let isEventBelieved = status.event.map { weight(of: $0) > committee.faultyMax } ?? true
+            return BelievedBlobStatus(status, isEventBelieved: isEventBelieved)
+        }
+    }
+
+    /// The weight of those who tell this event, whatever else they say.
+    private func weight(of event: StatusEvent) -> Int {
+        weights.reduce(0) { $0 + ($1.key.event == event ? $1.value : 0) }
     }
 
     private var ranked: [NodeBlobStatus] { weights.keys.sorted { $0.isAbove($1) } }
 }
 
 extension NodeBlobStatus {
+    fileprivate var event: StatusEvent? {
+        switch self {
+        case .nonexistent, .deletable: nil
+        case .permanent(_, _, let event, _, _), .invalid(let event): event
+        }
+    }
+
     /// The order of the reference: invalid over permanent over deletable over nonexistent; within a
     /// kind certified ones, later ends and more objects first.
     package func isAbove(_ other: NodeBlobStatus) -> Bool {
@@ -75,7 +110,10 @@ extension NodeBlobStatus {
     }
 
     /// Whether the ledger's record of the blob says the same, as far as it says anything.
+    ///
+    /// A record that was cut does not say what there is, only that the blob is invalid.
     package func agrees(with record: BlobStatusRecord) -> Bool {
+        if record.invalidSince == nil, record.isCut { return false }
         var permanent: [(end: Epoch, isCertified: Bool)] = []
         var total: UInt32 = 0
         var certified: UInt32 = 0

@@ -375,6 +375,9 @@ package struct BlobStatusRecord: Hashable, Sendable, BCSCodable {
     /// Alive and expired ones, by object id; the first ones, when there are very many.
     package let holdings: [BlobHolding]
 
+    /// Whether there may be more holdings than these.
+    package var isCut: Bool { holdings.count >= Self.holdingsMax }
+
     package init(invalidSince: Epoch?, currentEpoch: Epoch, holdings: [BlobHolding]) {
         self.invalidSince = invalidSince
         self.currentEpoch = currentEpoch

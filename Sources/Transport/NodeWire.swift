@@ -53,7 +53,13 @@ package struct WireConfirmation: Codable, Sendable {
 package struct WireBlobStatus: Sendable {
     package let status: NodeBlobStatus
 
-    package init(_ status: NodeBlobStatus) { self.status = status }
+    /// Whether the event is told; a node always does.
+    private let tellsEvent: Bool
+
+    package init(_ status: NodeBlobStatus, tellsEvent: Bool = true) {
+        self.status = status
+        self.tellsEvent = tellsEvent
+    }
 
     private struct Event: Codable {
         let txDigest: String
@@ -88,12 +94,14 @@ package struct WireBlobStatus: Sendable {
         }
     }
 
-    private struct Invalid: Codable { let event: Event }
+    private func told(_ event: StatusEvent) -> Event? { tellsEvent ? Event(event) : nil }
+
+    private struct Invalid: Codable { let event: Event? }
 
     private struct Permanent: Codable {
         let endEpoch: Epoch
         let isCertified: Bool
-        let statusEvent: Event
+        let statusEvent: Event?
         let deletableCounts: Counts
         @ExplicitNull var initialCertifiedEpoch: Epoch?
     }
@@ -114,13 +122,13 @@ extension WireBlobStatus: Codable {
             try container.encode("nonexistent")
         case .invalid(let event):
             var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(Invalid(event: Event(event)), forKey: .invalid)
+            try container.encode(Invalid(event: told(event)), forKey: .invalid)
         case .permanent(let end, let isCertified, let event, let counts, let epoch):
             var container = encoder.container(keyedBy: CodingKeys.self)
             let value = Permanent(
                 endEpoch: end,
                 isCertified: isCertified,
-                statusEvent: Event(event),
+                statusEvent: told(event),
                 deletableCounts: Counts(counts),
                 initialCertifiedEpoch: epoch
             )
@@ -133,6 +141,7 @@ extension WireBlobStatus: Codable {
     }
 
     package init(from decoder: any Decoder) throws {
+        tellsEvent = true
         let failure = DecodingError.dataCorrupted(
             .init(codingPath: decoder.codingPath, debugDescription: "no blob status")
         )
@@ -144,10 +153,10 @@ extension WireBlobStatus: Codable {
         }
         let container = try decoder.container(keyedBy: CodingKeys.self)
         if let value = try container.decodeIfPresent(Invalid.self, forKey: .invalid) {
-            guard let event = value.event.event else { throw failure }
+            guard let event = value.event?.event else { throw failure }
             status = .invalid(event)
         } else if let value = try container.decodeIfPresent(Permanent.self, forKey: .permanent) {
-            guard let event = value.statusEvent.event else { throw failure }
+            guard let event = value.statusEvent?.event else { throw failure }
             status = .permanent(
                 end: value.endEpoch,
                 isCertified: value.isCertified,

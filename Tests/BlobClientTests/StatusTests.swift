@@ -54,22 +54,35 @@ import Testing
     /// Ten nodes of one shard each: a quorum is seven, and four have one in right hands.
     @Test func aStatusNeedsAQuorumOfAnswersAndFourThatAgree() throws {
         #expect(try tally([(Self.certified, 6)]).trusted == nil)
-        #expect(try tally([(Self.certified, 7)]).trusted == Self.certified)
-        #expect(try tally([(Self.certified, 4), (Self.registered, 3)]).trusted == Self.certified)
-        #expect(try tally([(Self.certified, 3), (Self.registered, 4)]).trusted == Self.registered)
+        #expect(try tally([(Self.certified, 7)]).trusted?.status == Self.certified)
+        #expect(
+            try tally([(Self.certified, 4), (Self.registered, 3)]).trusted?.status == Self.certified
+        )
+        #expect(
+            try tally([(Self.certified, 3), (Self.registered, 4)]).trusted?.status
+                == Self.registered
+        )
         #expect(
             try tally([(Self.certified, 3), (Self.registered, 3), (.nonexistent, 1)]).trusted == nil
         )
         // Three liars decide nothing, whatever they say.
-        #expect(try tally([(Self.invalid, 3), (Self.certified, 7)]).trusted == Self.certified)
-        #expect(try tally([(Self.invalid, 4), (Self.certified, 6)]).trusted == Self.invalid)
+        #expect(
+            try tally([(Self.invalid, 3), (Self.certified, 7)]).trusted?.status == Self.certified
+        )
+        #expect(
+            try tally([(Self.invalid, 4), (Self.certified, 6)]).trusted?.status == Self.invalid
+        )
     }
 
     @Test func thatThereIsNoSuchBlobIsAQuorumsWord() throws {
-        #expect(try tally([(.nonexistent, 7)]).trusted == .nonexistent)
+        #expect(try tally([(.nonexistent, 7)]).trusted?.status == .nonexistent)
         #expect(try tally([(.nonexistent, 6), (Self.certified, 1)]).trusted == nil)
-        #expect(try tally([(.nonexistent, 7), (Self.certified, 3)]).trusted == .nonexistent)
-        #expect(try tally([(.nonexistent, 6), (Self.certified, 4)]).trusted == Self.certified)
+        #expect(
+            try tally([(.nonexistent, 7), (Self.certified, 3)]).trusted?.status == .nonexistent
+        )
+        #expect(
+            try tally([(.nonexistent, 6), (Self.certified, 4)]).trusted?.status == Self.certified
+        )
     }
 
     @Test func nobodyAnswersTwiceAndSilenceIsCounted() throws {
@@ -104,14 +117,95 @@ import Testing
         }
     }
 
+    /// What the ledger says of a blob that is stored `copies` times until epoch `end`.
+    private func record(end: Epoch, copies: Int = 1, deletable: Bool = false) -> BlobStatusRecord {
+        let id = ObjectID(bytes: [UInt8](repeating: 1, count: 32))
+        let owner = Address(of: TestNetwork.key("alice").publicKey)
+        let holding = BlobRecord(
+            id: id,
+            owner: owner,
+            description: BlobDescription(
+                blob: BlobID(bytes: [UInt8](repeating: 2, count: 32)),
+                root: [UInt8](repeating: 3, count: 32),
+                length: 10
+            ),
+            registered: 0,
+            certified: 1,
+            storage: StorageRecord(id: id, owner: owner, size: 1000, start: 0, end: end),
+            deletable: deletable
+        )
+        return BlobStatusRecord(
+            invalidSince: nil,
+            currentEpoch: 1,
+            holdings: [BlobHolding](repeating: .blob(holding), count: copies)
+        )
+    }
+
     @Test func theLedgerDecidesWhereTheNodesDoNot() throws {
         let split = try tally([(Self.later, 3), (Self.certified, 3), (.nonexistent, 1)])
         #expect(split.trusted == nil)
-        let empty = BlobStatusRecord(invalidSince: nil, currentEpoch: 1, holdings: [])
-        #expect(split.confirmed(by: empty) == .nonexistent)
+        #expect(split.confirmed(by: record(end: 9))?.status == Self.later)
+        #expect(split.confirmed(by: record(end: 5))?.status == Self.certified)
+        #expect(split.confirmed(by: record(end: 7)) == nil)
         let bad = BlobStatusRecord(invalidSince: 1, currentEpoch: 1, holdings: [])
         #expect(split.confirmed(by: bad) == nil)
+        // That there is none is a quorum's word, whatever a ledger's record says.
+        let empty = BlobStatusRecord(invalidSince: nil, currentEpoch: 1, holdings: [])
+        #expect(split.confirmed(by: empty) == nil)
         #expect(try tally([(Self.certified, 6), (.nonexistent, 0)]).confirmed(by: empty) == nil)
+    }
+
+    /// The liar's event was told, because it came first of those that the ledger confirms.
+    @Test func aLiarsEventIsNotTold() throws {
+        func lie(_ event: UInt32) -> NodeBlobStatus {
+            .permanent(
+                end: 5,
+                isCertified: true,
+                event: Self.event(event),
+                Self.none,
+                initialCertifiedEpoch: 1
+            )
+        }
+        let record = record(end: 5)
+        // Both orders of a set of two, so that no order of a dictionary hides it.
+        for liar: UInt32 in 5..<25 {
+            let split = try tally([
+                (lie(liar), 1), (Self.certified, 3), (Self.registered, 3),
+            ])
+            #expect(split.trusted == nil)
+            #expect(
+                split.confirmed(by: record)
+                    == BelievedBlobStatus(Self.certified, isEventBelieved: false)
+            )
+        }
+        // A fourth node that tells the same event is enough, also if it is behind in the epoch.
+        let behind = NodeBlobStatus.permanent(
+            end: 4,
+            isCertified: true,
+            event: Self.event(2),
+            Self.none,
+            initialCertifiedEpoch: 1
+        )
+        let four = try tally([(Self.certified, 3), (behind, 1), (Self.registered, 3)])
+        #expect(
+            four.confirmed(by: record) == BelievedBlobStatus(Self.certified, isEventBelieved: true)
+        )
+        // Three liars and nobody else are not told either, though the ledger agrees in the rest.
+        let liars = try tally([(lie(7), 3), (Self.later, 3), (Self.registered, 1)])
+        #expect(liars.confirmed(by: record)?.isEventBelieved == false)
+    }
+
+    /// A record that was cut said that there are exactly so many objects.
+    @Test func aRecordThatWasCutIsNoEvidence() throws {
+        for (count, isEvidence) in [(63, true), (64, false)] {
+            let status = NodeBlobStatus.deletable(
+                .init(total: UInt32(count), certified: UInt32(count)),
+                initialCertifiedEpoch: 1
+            )
+            let split = try tally([(status, 3), (Self.certified, 3), (.nonexistent, 3)])
+            let record = record(end: 5, copies: count, deletable: true)
+            #expect((split.confirmed(by: record)?.status == status) == isEvidence)
+        }
     }
 }
 
@@ -137,7 +231,8 @@ import Testing
         sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
         let status = try await client.status(of: blob, patience: Self.patience)
-        #expect(status == wanted, sourceLocation: sourceLocation)
+        let believed = BelievedBlobStatus(wanted, isEventBelieved: true)
+        #expect(status == believed, sourceLocation: sourceLocation)
     }
 
     @Test func aStoredBlobIsWhatAllNodesSay() async throws {

@@ -16,7 +16,8 @@ struct BlobStatusCommand: AsyncParsableCommand {
 
             Every node is asked. What is printed is what so many of them agree on that one of them
             must be right, or what the ledger confirms; that there is no such blob must be a
-            quorum's word. The event is the transaction that made the status what it is.
+            quorum's word. The event is the transaction that made the status what it is; it is left
+            out when so few nodes tell it that all of them may be wrong.
 
             Exit codes: 0 the nodes answered, whatever they said; 1 too few did, or they do not
             agree; 64 used wrongly.
@@ -58,16 +59,23 @@ struct BlobStatusCommand: AsyncParsableCommand {
                 let pool = BlockingPool(threads: 1, name: "encode")
                 id = try await pool.run { try file.metadata(parameters).blobID }
             }
-            let status = try await network.access.client.status(
+            let believed = try await network.access.client.status(
                 of: id,
                 patience: timeout.duration
             )
             if options.json {
                 try walrus.Output.printJSON(
-                    Output(blobId: id.description, file: file, status: WireBlobStatus(status))
+                    Output(
+                        blobId: id.description,
+                        file: file,
+                        status: WireBlobStatus(
+                            believed.status,
+                            tellsEvent: believed.isEventBelieved
+                        )
+                    )
                 )
             } else {
-                print("\(id): \(status.text)")
+                print("\(id): \(believed.text)")
             }
         }
     }
@@ -94,17 +102,20 @@ struct Patience: ExpressibleByArgument {
     var defaultValueDescription: String { "\(duration.components.seconds)s" }
 }
 
-extension NodeBlobStatus {
+extension BelievedBlobStatus {
     /// The status in words.
     fileprivate var text: String {
-        switch self {
-        case .nonexistent: "not on this network"
-        case .invalid(let event): "invalid since \(event.text): it was encoded inconsistently"
+        switch status {
+        case .nonexistent: return "not on this network"
+        case .invalid(let event):
+            let since = isEventBelieved ? " since \(event.text)" : ""
+            return "invalid\(since): it was encoded inconsistently"
         case .permanent(let end, let isCertified, let event, _, _):
-            "permanent, \(isCertified ? "certified" : "registered"), until epoch \(end) "
-                + "(\(event.text))"
+            let kind = isCertified ? "certified" : "registered"
+            let told = isEventBelieved ? " (\(event.text))" : ""
+            return "permanent, \(kind), until epoch \(end)\(told)"
         case .deletable(let counts, let epoch):
-            "deletable, "
+            return "deletable, "
                 + (epoch.map { "certified since epoch \($0)" } ?? "registered")
                 + ", \(counts.total) objects, \(counts.certified) of them certified"
         }
