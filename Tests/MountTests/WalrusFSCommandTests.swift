@@ -74,4 +74,39 @@ struct WalrusFSCommandTests {
             #expect(volumes == ["test"], "nothing was left behind")
         }
     }
+
+    /// It left a mountpoint that nobody served.
+    @Test(.enabled(if: FileManager.default.fileExists(atPath: "/dev/fuse"), "needs /dev/fuse"))
+    func whoSaysUnmountedWhileTheMountStandsIsRefused() throws {
+        try withHome { scratch, environment in
+            let mountpoint = try scratch.folder("mnt")
+            func walrusfs(_ arguments: String...) throws -> String {
+                try Tool.succeed("walrusfs", arguments, environment: environment)
+            }
+            _ = try walrusfs("create", "--network", "none", "test")
+            _ = try walrusfs("mount", "test", mountpoint)
+            try Tool.script("echo one > file", in: mountpoint)
+            let socket = scratch.path + "/home/volumes/test/control"
+            let answer = try Tool.succeed(
+                "python3",
+                [
+                    "-c",
+                    """
+                    import os, socket, struct, sys
+                    os.chdir(os.path.dirname(sys.argv[1]))
+                    s = socket.socket(socket.AF_UNIX)
+                    s.connect("control")
+                    body = b'{"command":"unmounted","version":1}\\n'
+                    s.sendall(struct.pack("<I", len(body)) + body)
+                    f = s.makefile("rb")
+                    print(f.read(struct.unpack("<I", f.read(4))[0]).decode())
+                    """, socket,
+                ]
+            )
+            #expect(answer.contains("\"code\":75"), "\(answer)")
+            #expect(answer.contains("still mounted"), "\(answer)")
+            try Tool.script("[ \"$(cat file)\" = one ]; echo two > file", in: mountpoint)
+            _ = try walrusfs("umount", mountpoint)
+        }
+    }
 }

@@ -37,7 +37,9 @@ struct ControlService: Sendable {
         // A client that sends no frame gets no answer.
         guard let frame = try? connection.receive() else { return }
         let request = ControlCoding.decode(frame, as: ControlRequest.self)
-        if let request, request.version == ControlRequest.version, request.command == .unmounted {
+        if let request, request.version == ControlRequest.version, request.command == .unmounted,
+            !isMounted
+        {
             // Mostly the kernel has told the session already, and this finds it over. The
             // connection stays until the process ends: that is what the client waits for.
             end()
@@ -54,6 +56,12 @@ struct ControlService: Sendable {
         connection.waitForEnd()
         task.cancel()
         isDone.waitUntil { $0 ? () : nil }
+    }
+
+    /// Whether this volume is what is seen at the mountpoint.
+    private var isMounted: Bool {
+        guard let entry = MountTable.entry(at: mountpoint) else { return false }
+        return entry.isOurs && entry.source == open.name
     }
 
     private func answer(_ request: ControlRequest?, _ connection: ControlConnection) async {
@@ -79,7 +87,13 @@ struct ControlService: Sendable {
                     await send(ControlAnswer<SyncReport>(progress: progress), connection)
                 }
                 await send(ControlAnswer(result: report), connection)
-            case .unmounted: preconditionFailure("The conversation sees to it; it has no answer.")
+            case .unmounted:
+                // Ended now, it would leave a mountpoint that nobody serves.
+                throw CommandFailure(
+                    .busy,
+                    "'\(open.name)' is still mounted at \(mountpoint)",
+                    advice: "unmount it with 'walrusfs umount'"
+                )
             }
         } catch {
             let answer = ControlError(code: error.status.rawValue, message: error.description)
