@@ -26,9 +26,9 @@ extension LedgerError {
         case .notThisLedger(let text): .rejected("What answered is not the ledger: \(text)")
         case .cancelled: .cancelled
         case .executionFailed(_, .headConflict(let current)): .conflict(current: current)
-        case .executionFailed(_, .leaseLost(let lease)),
-            .executionFailed(_, .notClaimed(let lease)):
-            .leaseLost(lease)
+        case .executionFailed(_, .leaseLost(let lease)): .leaseLost(lease)
+        case .executionFailed(_, .notClaimed(let lease)): .notClaimed(lease)
+        case .executionFailed(_, .patienceNotOver(let until)): .patienceNotOver(until: until)
         case .executionFailed(_, .unknownObject(volume)): .unknownVolume(volume)
         case .executionFailed(_, let failure): .rejected("\(failure)")
         }

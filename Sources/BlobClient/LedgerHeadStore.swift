@@ -6,13 +6,22 @@ package struct LedgerHeadStore: HeadStore {
     private let volume: VolumeID
     private let mount: PublicKey
     private let sender: TransactionSender
+    package let patience: Duration?
 
     /// Binds a volume to the mount key that holds its lease, and to the account of its owner or
     /// writer.
-    package init(volume: VolumeID, mount: PublicKey, sender: TransactionSender) {
+    ///
+    /// `patience` is that of the network's rules.
+    package init(
+        volume: VolumeID,
+        mount: PublicKey,
+        sender: TransactionSender,
+        patience: Duration? = nil
+    ) {
         self.volume = volume
         self.mount = mount
         self.sender = sender
+        self.patience = patience
     }
 
     package func record() async throws(HeadStoreError) -> VolumeRecord {

@@ -87,6 +87,10 @@ package enum HeadStoreError: Error, Equatable, Sendable {
     case conflict(current: Head?)
     /// Another mount key holds the lease, or the token is no longer the current one.
     case leaseLost(Lease)
+    /// The holder may still answer the claim, until this block time (ms).
+    case patienceNotOver(until: UInt64)
+    /// This mount key does not claim the lease: the holder has answered, or another claims it.
+    case notClaimed(Lease)
     /// The ledger does not know the volume.
     case unknownVolume(VolumeID)
     /// The ledger refused for a reason that a retry does not change.
@@ -96,7 +100,9 @@ package enum HeadStoreError: Error, Equatable, Sendable {
     package var isTransient: Bool {
         switch self {
         case .unavailable, .outcomeUnknown: true
-        case .conflict, .leaseLost, .unknownVolume, .rejected, .cancelled: false
+        case .conflict, .leaseLost, .patienceNotOver, .notClaimed, .unknownVolume, .rejected,
+            .cancelled:
+            false
         }
     }
 }
@@ -105,6 +111,9 @@ package enum HeadStoreError: Error, Equatable, Sendable {
 ///
 /// Bound to one volume and one mount key by whoever makes it. Rules: network.md, "Lease", "Head".
 package protocol HeadStore: Sendable {
+    /// How long the ledger gives a holder to answer a claim; nil while it is not known.
+    var patience: Duration? { get }
+
     func record() async throws(HeadStoreError) -> VolumeRecord
 
     /// Takes the lease when it is free or this mount key's own, with a token one higher; otherwise

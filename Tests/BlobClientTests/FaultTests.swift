@@ -396,6 +396,30 @@ private struct Faults {
         #expect(try await second.acquireLease().holder == theirs)
     }
 
+    /// Whether the holder answered, or may still, is told apart.
+    @Test func whyALeaseIsNotTakenOverIsTold() async throws {
+        let network = try TestNetwork()
+        let (volume, _) = try await network.volume(network.client())
+        let mine = TestNetwork.key("mount 1").publicKey
+        let theirs = TestNetwork.key("mount 2").publicKey
+        let first = LedgerHeadStore(volume: volume.id, mount: mine, sender: network.sender())
+        let second = LedgerHeadStore(volume: volume.id, mount: theirs, sender: network.sender())
+        let lease = try await first.acquireLease()
+        await #expect(throws: HeadStoreError.notClaimed(lease)) {
+            try await second.takeOverLease()
+        }
+        let claim = try #require(try await second.acquireLease().claim)
+        let patience = network.genesis.rules.patienceMilliseconds
+        let until = claim.recordedAt + patience
+        await #expect(throws: HeadStoreError.patienceNotOver(until: until)) {
+            try await second.takeOverLease()
+        }
+        let kept = try await first.keepLease(token: lease.token)
+        await #expect(throws: HeadStoreError.notClaimed(kept)) {
+            try await second.takeOverLease()
+        }
+    }
+
     @Test func anUnknownVolumeIsSaidToBeUnknown() async throws {
         let network = try TestNetwork()
         let unknown = VolumeID(bytes: [UInt8](repeating: 3, count: 32))

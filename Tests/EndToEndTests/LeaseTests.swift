@@ -94,6 +94,9 @@ struct LeaseTests {
             )
             let end = try fixture.walrusfs("umount", fixture.mountpoint)
             #expect(end.contains("only on this machine"), "\(end)")
+            // Neither the next mount nor the lease is promised.
+            #expect(end.contains("-o ro") && !end.contains("next mount"), "\(end)")
+            #expect(!end.contains("lease"), "\(end)")
             let again = try fixture.failing("walrusfs", "mount", "volume", fixture.mountpoint)
             #expect(again.status == 75, "\(again)")
             try fixture.walrusfs("mount", "-o", "ro", "volume", fixture.mountpoint)
@@ -162,6 +165,9 @@ struct LeaseTests {
             // Not everything is published, and the command says so.
             let end = try fixture.walrusfs("umount", fixture.mountpoint)
             #expect(end.contains("only on this machine"), "\(end)")
+            // Nobody could say whether this mount had the lease.
+            #expect(end.contains("if no other machine"), "\(end)")
+            #expect(!end.contains("keeps the lease"), "\(end)")
             try fixture.walrusfs("mount", "volume", fixture.mountpoint)
             try Tool.script("seq 1 70000 | cmp - new", in: fixture.mountpoint)
 

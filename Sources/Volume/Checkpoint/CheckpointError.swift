@@ -13,6 +13,10 @@ package enum CheckpointError: Error, Equatable, Sendable {
     case damagedState(String)
     /// Another mount holds the lease now; this one is read-only and keeps its unpublished work.
     case leaseLost
+    /// The mount that a lease was to be taken from may still answer, until this block time (ms).
+    case patienceNotOver(until: UInt64)
+    /// The volume's network can not be used, for a reason that waiting does not change.
+    case noNetwork(String)
     /// The ledger's head is not the one that this state directory continues.
     case stranded(current: Head?)
     /// The volume has no checkpoint yet, so there is nothing to attach to.
@@ -26,7 +30,8 @@ package enum CheckpointError: Error, Equatable, Sendable {
         case .heads(let error): error.isTransient
         case .system(let error): error.isNoSpace || error.isOutOfDescriptors
         case .volume(.noSpace), .volume(.networkUnavailable): true
-        case .volume, .format, .damagedState, .leaseLost, .stranded, .neverPublished, .cancelled:
+        case .volume, .format, .damagedState, .leaseLost, .patienceNotOver, .noNetwork, .stranded,
+            .neverPublished, .cancelled:
             false
         }
     }
@@ -41,7 +46,8 @@ package enum CheckpointError: Error, Equatable, Sendable {
         case .format(let error): .corrupt("\(error)")
         case .system(let error): error.isNoSpace ? .noSpace : .inputOutput("\(error)")
         case .damagedState(let what): .corrupt(what)
-        case .leaseLost, .stranded: .readOnly
+        case .leaseLost, .patienceNotOver, .stranded: .readOnly
+        case .noNetwork(let reason): .networkUnavailable(reason)
         case .neverPublished: .notFound
         case .cancelled: .interrupted
         }

@@ -23,16 +23,22 @@ package struct CheckpointSettings: Sendable {
     package var packsInFlightMax = 8
     /// Deltas since the last base, at most.
     package var deltasMax = 64
-    /// How often a mount looks whether its lease is claimed: several times within the ledger's
-    /// patience with a holder.
+    /// How often a mount looks whether its lease is claimed, at least; see ``leaseCheck(within:)``.
     package var leaseCheck: Duration = .seconds(5)
-    /// How long a person who takes a lease over waits; ledgers give a holder 30 s to answer.
-    package var takeOverPatience: Duration = .seconds(120)
+    /// How long a person who takes a lease over waits, beyond the ledger's patience.
+    package var takeOverSlack: Duration = .seconds(90)
     /// The first wait after a failure that may pass, and the longest.
     package var retryFirst: Duration = .milliseconds(500)
     package var retryLongest: Duration = .seconds(30)
 
     package init() {}
+
+    /// How often a mount looks at its lease, on a ledger with this patience with a holder: several
+    /// times within it.
+    func leaseCheck(within patience: Duration?) -> Duration {
+        guard let patience else { return leaseCheck }
+        return min(leaseCheck, max(patience / 4, .milliseconds(50)))
+    }
 
     /// The pack length on this network.
     ///

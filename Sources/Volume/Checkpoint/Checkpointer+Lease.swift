@@ -76,23 +76,81 @@ extension Checkpointer {
         }
         if lease.holder == environment.mountKey { return lease }
         guard takingOver else { throw .leaseLost }
-        let start = environment.time.uptime
-        while environment.time.uptime - start < environment.settings.takeOverPatience {
+        return try await takeOver()
+    }
+
+    /// Takes the lease from a holder that does not answer a claim, which is recorded.
+    ///
+    /// Another's claim is waited for: that mount takes the lease, or its claim goes stale after
+    /// twice the patience, and this one claims again.
+    private func takeOver() async throws(CheckpointError) -> Lease {
+        let (heads, key, time) = (environment.heads, environment.mountKey, environment.time)
+        let patience = heads.patience ?? .seconds(30)
+        let limit = patience + environment.settings.takeOverSlack
+        var deadline = time.uptime + limit
+        var rival: Lease.Claim?
+        while true {
+            let failure: CheckpointError
+            var pause = Duration.seconds(1)
             do throws(HeadStoreError) {
+                if rival != nil {
+                    let lease = try await heads.acquireLease()
+                    if lease.holder == key { return lease }
+                    if lease.claim?.claimant == key {
+                        rival = nil
+                        deadline = time.uptime + limit
+                    }
+                }
                 let lease = try await heads.takeOverLease()
-                if lease.holder == environment.mountKey { return lease }
+                if lease.holder == key { return lease }
+                failure = .leaseLost
             } catch {
                 switch error {
-                // The ledger's patience is not over, or the ledger is out of reach.
-                case .rejected, .unavailable, .outcomeUnknown: break
-                // The holder answered.
+                case .patienceNotOver(let until):
+                    failure = .patienceNotOver(until: until)
+                    // Each attempt is a transaction: fewer of them while there is long to wait.
+                    let now = time.nowMilliseconds
+                    let left = Duration.milliseconds(Int64(clamping: until - min(until, now)))
+                    pause = min(max(pause, left), .seconds(5))
+                case .notClaimed(let lease):
+                    // The holder answered.
+                    guard let claim = lease.claim else { throw .leaseLost }
+                    if claim != rival { deadline = max(deadline, time.uptime + patience + limit) }
+                    rival = claim
+                    pause = .seconds(5)
+                    failure = .leaseLost
+                case .unavailable, .outcomeUnknown: failure = .heads(error)
                 case .leaseLost: throw .leaseLost
-                case .conflict, .unknownVolume, .cancelled: throw .heads(error)
+                case .conflict, .unknownVolume, .rejected, .cancelled: throw .heads(error)
                 }
             }
-            guard await sleep(for: .seconds(1)) else { throw .cancelled }
+            guard time.uptime < deadline else { throw failure }
+            guard await sleep(for: pause) else { throw .cancelled }
         }
-        throw .leaseLost
+    }
+
+    /// Gives back a lease that was taken in vain: who can not publish must not stand in the way of
+    /// who can.
+    ///
+    /// It is kept when what failed may pass, and for work that only this machine has, which
+    /// another's checkpoint would strand; what is stranded already needs none.
+    func giveBack(_ lease: Lease, after error: CheckpointError) async {
+        let environment = environment
+        switch error {
+        case .stranded: break
+        default:
+            guard !error.isTransient, error != .cancelled,
+                environment.source.unpublished().bytes == 0,
+                environment.source.cutInFlight() == nil
+            else { return }
+        }
+        // A failure changes nothing: this mount's claimants get no answer from it.
+        try? await environment.blocking { () throws(CheckpointError) in
+            try volume { () throws(VolumeError) in try environment.source.setLeaseToken(nil) }
+        }
+        _ = try? await ledger { () async throws(HeadStoreError) in
+            try await environment.heads.releaseLease(token: lease.token)
+        }
     }
 
     /// Gives the lease back; the volume takes no writes any more.
@@ -114,7 +172,9 @@ extension Checkpointer {
     /// A ledger that does not answer is asked again later: no one can take the lease there either.
     package func watchLease() async {
         while !Task.isCancelled, stopped == nil {
-            guard await sleep(for: environment.settings.leaseCheck) else { return }
+            // Known when the ledger is, which may be after the mount began.
+            let pause = environment.settings.leaseCheck(within: environment.heads.patience)
+            guard await sleep(for: pause) else { return }
             // The ledger out of reach, or a disk that fails: publishing tells of both.
             try? await checkLease()
         }
@@ -139,6 +199,17 @@ extension Checkpointer {
             }
         }
         noteLeaseLost()
-        if !isRunning { try await stop(.leaseLost) }
+        guard isRunning else { return try await stop(.leaseLost) }
+        // The step under way is the last one; nothing more is written meanwhile.
+        let source = environment.source
+        try await environment.blocking { () throws(CheckpointError) in
+            try volume { () throws(VolumeError) in try source.setLeaseToken(nil) }
+        }
+    }
+
+    /// Ends publishing because the network can not be used, and waiting does not change that.
+    package func giveUp(_ reason: String) async {
+        // It is stopped also when the disk fails; operations tell of that.
+        try? await stop(.noNetwork(reason))
     }
 }

@@ -27,6 +27,7 @@ package struct CheckpointStatus: Sendable {
     package var unpublishedBytes: UInt64
     /// The age (ms) of the oldest change since the last cut.
     package var unpublishedAge: UInt64
+    /// Of the lease that this mount has, as far as it knows.
     package var token: UInt32?
     /// Why nothing will be published any more.
     package var stopped: CheckpointError?
@@ -74,11 +75,21 @@ package actor Checkpointer {
     package func open(takingOver: Bool = false) async throws(CheckpointError) {
         precondition(machine == nil)
         let environment = environment
-        let source = environment.source
         try await environment.blocking { () throws(CheckpointError) in
             try environment.checkpointFiles.prepare()
         }
         let lease = try await acquireLease(takingOver: takingOver)
+        do throws(CheckpointError) {
+            try await open(under: lease)
+        } catch {
+            await giveBack(lease, after: error)
+            throw error
+        }
+    }
+
+    private func open(under lease: Lease) async throws(CheckpointError) {
+        let environment = environment
+        let source = environment.source
         // Under the lease, so that nobody moves the head any more.
         let record = try await ledger { () async throws(HeadStoreError) in
             try await environment.heads.record()
@@ -100,14 +111,7 @@ package actor Checkpointer {
             )
         }
         machine.begin(current: record.head)
-        if case .stranded(let current) = machine.stopped {
-            // Who can not publish must not stand in the way of who can. A failure changes nothing:
-            // this mount's claimants get no answer from it.
-            _ = try? await ledger { () async throws(HeadStoreError) in
-                try await environment.heads.releaseLease(token: lease.token)
-            }
-            throw .stranded(current: current)
-        }
+        if case .stranded(let current) = machine.stopped { throw .stranded(current: current) }
         let ready = machine
         try await environment.blocking { () throws(CheckpointError) in
             try volume { () throws(VolumeError) in
@@ -187,7 +191,7 @@ package actor Checkpointer {
             isOpen: machine != nil,
             unpublishedBytes: unpublished.bytes + (isInFlight ? max(1, bytesInCut) : 0),
             unpublishedAge: unpublished.age,
-            token: token,
+            token: machine?.stopped == nil ? token : nil,
             stopped: stopped,
             lastError: lastError
         )
@@ -241,7 +245,13 @@ package actor Checkpointer {
             for waiter in woken { waiter.resume() }
         }
         if asked { machine?.handle(.asked) }
-        while let step = machine?.step, step != .rest { try await take(step) }
+        do throws(CheckpointError) {
+            while let step = machine?.step, step != .rest { try await take(step) }
+        } catch {
+            // A lease that was lost meanwhile is why, or makes it idle to try again.
+            if stopped == nil, let reason = machine?.stopped { try await stop(reason) }
+            throw error
+        }
         lastError = nil
     }
 
@@ -367,7 +377,8 @@ package actor Checkpointer {
                 try work.save(progress)
             }
         }
-        machine = next
+        // Told to the machine as it is now: that the lease is lost may have come meanwhile.
+        machine?.handle(event)
     }
 
     private func cut(_ work: CheckpointWork) async throws(CheckpointError) {

@@ -21,7 +21,8 @@ struct MountCommand: AsyncParsableCommand {
 
             A volume is written by one mount at a time, which holds its lease. --take-over takes the
             lease from a mount that is gone for good: it is asked first, and loses the lease if it
-            does not answer for as long as the network is patient (30 seconds). A mount that lives
+            does not answer for as long as the network is patient (30 seconds, unless the network
+            was made otherwise), which the command waits for. A mount that lives
             answers, and must be unmounted instead. One that was cut off turns read-only when it
             comes back, and keeps what it has not published.
 
@@ -41,6 +42,9 @@ struct MountCommand: AsyncParsableCommand {
 
     /// How long the process in the background may take: a long log is replayed at start.
     private static let patience = Duration.seconds(600)
+    /// A lease is taken over when the network's patience is over, which that process knows: it ends
+    /// by itself soon after.
+    private static let takeOverPatience = Duration.seconds(1 << 32)
 
     @Flag(name: .short, help: "Stay in the foreground, until unmounted or told to end.")
     var foreground = false
@@ -140,6 +144,7 @@ struct MountCommand: AsyncParsableCommand {
     }
 
     private func startDaemon(_ state: String, _ mountpoint: Mountpoint) throws(CommandFailure) {
+        let patience = takesOver ? Self.takeOverPatience : Self.patience
         if takesOver {
             Terminal.printError("asking the mount that has '\(volume)' now for an answer …")
         }
@@ -149,7 +154,7 @@ struct MountCommand: AsyncParsableCommand {
                 Self.program,
                 command,
                 log: state + "/mount.log",
-                timeout: Self.patience
+                timeout: patience
             )
         } catch {
             switch error {
@@ -164,7 +169,7 @@ struct MountCommand: AsyncParsableCommand {
             case .timedOut:
                 throw CommandFailure(
                     .unavailable,
-                    "'\(volume)' is not mounted after \(Self.patience.components.seconds) seconds; "
+                    "'\(volume)' is not mounted after \(patience.components.seconds) seconds; "
                         + "the process goes on",
                     advice: "see \(state)/mount.log"
                 )

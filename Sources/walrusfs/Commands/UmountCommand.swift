@@ -9,9 +9,10 @@ struct UmountCommand: ParsableCommand {
         discussion: """
             Everything written is made durable on the local disk. When the network has it all, the
             lease goes back, and any machine with the key may mount the volume next. What the
-            network does not have yet is told: it stays here, the lease too, and the next mount of
-            this volume on this machine sends it; until then no other machine can write the volume,
-            unless a person there takes it over, which leaves this work behind. With --sync the
+            network does not have yet is told: it stays here, with the lease if this mount had it,
+            and the next mount of this volume on this machine sends it; until then no other machine
+            can write the volume, unless a person there takes it over, which leaves this work
+            behind. With --sync the
             network gets everything first. When the command returns, the serving process has ended
             and let go of all files.
 
@@ -56,11 +57,23 @@ struct UmountCommand: ParsableCommand {
             try? watch.send(ControlCoding.encode(ControlRequest(command: .unmounted)))
             _ = try? watch.receive()
         }
-        if let report, report.unpublishedBytes > 0 {
-            print(
-                "\(Terminal.bytes(report.unpublishedBytes)) are only on this machine yet; the next "
-                    + "mount sends them to the network. Until then this machine keeps the lease."
-            )
+        if let report, report.unpublishedBytes > 0 { print(Self.sentence(report)) }
+    }
+
+    /// What becomes of the work that the network does not have.
+    private static func sentence(_ report: SyncReport) -> String {
+        let bytes = Terminal.bytes(report.unpublishedBytes)
+        if let stopped = report.stopped {
+            return
+                "\(bytes) are only on this machine, and are not published from here: \(stopped). "
+                + "'walrusfs mount -o ro' shows them."
         }
+        guard report.holdsLease == true else {
+            return
+                "\(bytes) are only on this machine yet; the next mount sends them to the network, "
+                + "if no other machine has written the volume by then."
+        }
+        return "\(bytes) are only on this machine yet; the next mount sends them to the network. "
+            + "Until then this machine keeps the lease."
     }
 }

@@ -56,7 +56,14 @@ struct VolumeIdentity: Sendable {
         return VolumeOnNetwork(
             session: session,
             blobs: NativeBlobStore(client: session.access.client, pool: found, sender: sender),
-            heads: LedgerHeadStore(volume: volume, mount: mountKey, sender: sender)
+            heads: LedgerHeadStore(
+                volume: volume,
+                mount: mountKey,
+                sender: sender,
+                patience: .milliseconds(
+                    Int64(clamping: session.access.genesis.rules.patienceMilliseconds)
+                )
+            )
         )
     }
 }
@@ -83,6 +90,19 @@ extension CheckpointEnvironment {
             entropy: LinuxEntropy(),
             pool: identity.pool
         )
+    }
+}
+
+extension CommandFailure {
+    /// Whether what a network, or the disk on the way to it, answered may be otherwise later.
+    ///
+    /// So may a `failure`: what answered is not the ledger, and that is anybody on the way to it,
+    /// such as the portal of a hotel. The right network's own word does not pass.
+    fileprivate var mayPass: Bool {
+        switch status {
+        case .unavailable, .inputOutput, .busy, .failure: true
+        case .success, .usage, .notFound, .exists, .damaged, .notPermitted, .configuration: false
+        }
     }
 }
 
@@ -135,16 +155,23 @@ final class LateNetwork: Sendable {
     }
 
     /// Returns when the network was reached, or the task is cancelled.
-    func waitUntilFound() async {
+    ///
+    /// - Returns: Why it is not worth waiting for any longer.
+    func waitUntilFound() async -> CommandFailure? {
         let time = LinuxTimeSource()
         var pause = Duration.seconds(1)
         while found == nil, !Task.isCancelled {
-            // The failure is kept, for `status` to tell.
-            if (try? await connect()) == true { return }
+            // A failure that may pass is kept, for `status` to tell.
+            do throws(CommandFailure) {
+                if try await connect() { return nil }
+            } catch {
+                if !Task.isCancelled, !error.mayPass { return error }
+            }
             // Only cancellation ends a sleep early, and the loop sees that.
             try? await time.sleep(for: pause)
             pause = min(pause * 2, Self.pauseMax)
         }
+        return nil
     }
 
     func close() async { await found?.session.close() }
@@ -194,6 +221,8 @@ struct LateBlobStore: BlobStore {
 /// The head and lease of a volume, out of reach until its network is.
 struct LateHeadStore: HeadStore {
     let network: LateNetwork
+
+    var patience: Duration? { network.found?.heads.patience }
 
     func record() async throws(HeadStoreError) -> VolumeRecord {
         try await network.reachedHeads().record()

@@ -1,5 +1,6 @@
 internal import BlobClient
 internal import BlobModel
+internal import Foundation
 internal import Ledger
 internal import LocalNetwork
 internal import Logging
@@ -113,6 +114,20 @@ extension CommandFailure {
                     + "it has not published",
                 advice: "read it with 'walrusfs mount -o ro'; unmount the other one to write here, "
                     + "or, if it is gone for good, use 'walrusfs mount --take-over'"
+            )
+        case .patienceNotOver(let until):
+            let date = Date(timeIntervalSince1970: Double(until) / 1000).formatted(.iso8601)
+            self.init(
+                .busy,
+                "the network's patience with the mount that may write '\(volume)' is not over "
+                    + "until \(date)",
+                advice: "try again then"
+            )
+        case .noNetwork(let reason):
+            self.init(
+                .notFound,
+                "nothing of '\(volume)' can be published: \(reason)",
+                advice: "what is not published is kept; read it with 'walrusfs mount -o ro'"
             )
         case .stranded:
             self.init(

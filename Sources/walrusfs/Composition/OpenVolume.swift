@@ -142,11 +142,7 @@ final class OpenVolume: Sendable {
     ) async throws(CommandFailure) -> SyncReport {
         try await syncLocally()
         guard scope == .network else {
-            let status = await network?.status()
-            return SyncReport(
-                sequence: status?.sequence ?? 0,
-                unpublishedBytes: status?.unpublishedBytes ?? 0
-            )
+            return await report()
         }
         guard let network else {
             throw CommandFailure(
@@ -156,8 +152,20 @@ final class OpenVolume: Sendable {
             )
         }
         let sequence = try await network.sync(progress)
-        let unpublished = await network.status().unpublishedBytes
-        return SyncReport(sequence: sequence, unpublishedBytes: unpublished)
+        var report = await report()
+        report.sequence = sequence
+        return report
+    }
+
+    /// How far the network is.
+    private func report() async -> SyncReport {
+        let status = await network?.status()
+        return SyncReport(
+            sequence: status?.sequence ?? 0,
+            unpublishedBytes: status?.unpublishedBytes ?? 0,
+            holdsLease: status?.holdsLease,
+            stopped: status?.stopped
+        )
     }
 
     private func syncLocally() async throws(CommandFailure) {

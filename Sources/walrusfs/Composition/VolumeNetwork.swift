@@ -23,6 +23,8 @@ final class VolumeNetwork: Sendable {
         var step: String?
         var lastError: String?
         var stopped: String?
+        /// Whether nobody else can write the volume.
+        var holdsLease = false
     }
 
     private let name: String
@@ -46,8 +48,9 @@ final class VolumeNetwork: Sendable {
         working =
             publishes || late.found == nil
             ? Task {
-                await late.waitUntilFound()
+                let failure = await late.waitUntilFound()
                 guard publishes else { return }
+                if let failure { return await checkpointer.giveUp(failure.message) }
                 async let watching: Void = checkpointer.watchLease()
                 await checkpointer.run()
                 await watching
@@ -88,19 +91,12 @@ final class VolumeNetwork: Sendable {
         let isFound = try await late.connect()
         if !isFound, options.takesOver, let failure = late.failure { throw failure }
         do throws(CommandFailure) {
-            var environment = CheckpointEnvironment(
+            let environment = CheckpointEnvironment(
                 volume,
                 identity,
                 blobs: LateBlobStore(network: late),
                 heads: LateHeadStore(network: late)
             )
-            if let rules = late.found?.session.access.genesis.rules {
-                let patience = Duration.milliseconds(Int64(clamping: rules.patienceMilliseconds))
-                environment.settings.leaseCheck = min(
-                    environment.settings.leaseCheck,
-                    max(patience / 4, .milliseconds(50))
-                )
-            }
             try await setReader(volume, environment, url)
             let checkpointer = Checkpointer(environment)
             if !readOnly {
@@ -230,7 +226,7 @@ final class VolumeNetwork: Sendable {
     func status() async -> Report {
         let status = await checkpointer.status()
         var waitingFor: String?
-        if late.found == nil {
+        if late.found == nil, status.stopped == nil {
             waitingFor = late.failure?.message ?? "the network"
         } else if publishes, !status.isOpen, status.stopped == nil {
             waitingFor = "the ledger, for the lease"
@@ -242,7 +238,8 @@ final class VolumeNetwork: Sendable {
             waitingFor: waitingFor,
             step: status.step,
             lastError: status.lastError.map { "\($0)" },
-            stopped: status.stopped.map { CommandFailure($0, volume: name).message }
+            stopped: status.stopped.map { CommandFailure($0, volume: name).message },
+            holdsLease: status.token != nil && status.stopped == nil
         )
     }
 

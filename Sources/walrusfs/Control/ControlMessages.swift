@@ -36,6 +36,10 @@ struct SyncReport: Codable, Sendable {
     var sequence: UInt64
     /// Bytes that only this machine has.
     var unpublishedBytes: UInt64
+    /// Whether nobody else can write the volume meanwhile.
+    var holdsLease: Bool?
+    /// Why nothing will be published any more.
+    var stopped: String?
 }
 
 /// What a mount says of itself; the keys are those of `status --json`.

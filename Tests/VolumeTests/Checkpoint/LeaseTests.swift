@@ -1,4 +1,5 @@
 import BlobModel
+import Synchronization
 import SystemIO
 import TestSupport
 import Testing
@@ -96,6 +97,106 @@ import VolumeFormat
         #expect(world.ledger.lease.holder == nil)
     }
 
+    /// It took the lease, failed in another way, and left it held for ever.
+    @Test func aMountThatFailsForGoodGivesTheLeaseBackUnlessItHasWork() async throws {
+        let world = ModelWorld()
+        try world.source.setLocalValue(CheckpointProgress.localName, [9, 9, 9])
+        let damaged = CheckpointError.damagedState(CheckpointProgress.localName)
+        await #expect(throws: damaged) { try await world.open() }
+        #expect(world.ledger.lease.holder == nil)
+        #expect(world.source.state.withLock { $0.token } == nil)
+        // What passes, passes with the lease.
+        let unanswered = world
+        unanswered.plan.fail(at: 2, forEver: false)
+        await #expect(throws: CheckpointError.self) { try await unanswered.open() }
+        #expect(world.ledger.lease.holder == ModelWorld.mountKey)
+        world.source.write([1, 2, 3])
+        await #expect(throws: damaged) { try await world.open() }
+        #expect(world.ledger.lease.holder == ModelWorld.mountKey)
+    }
+
+    /// The volume was written until the step under way had ended.
+    @Test func aLeaseLostDuringAStepMakesTheVolumeReadOnlyAtOnce() async throws {
+        try await Scratch.withAsync { scratch in
+            let world = try await MountedWorld(scratch.path + "/one", isNew: true)
+            try await world.checkpointer.sync()
+            let inode = try world.volume.makeFile("file", [1, 2, 3])
+            let gate = ManualTimeSource()
+            world.blobs.setGate(gate)
+            let checkpointer = world.checkpointer
+            let head = world.ledger.head
+            await withTaskGroup(of: CheckpointError?.self) { group in
+                group.addTask {
+                    await outcome { try await checkpointer.sync() }
+                }
+                while gate.sleeperCount == 0 { await Task.yield() }
+                world.ledger.giveLease(to: ModelWorld.otherKey)
+                #expect(
+                    await outcome { try await checkpointer.checkLease() } == nil
+                )
+                #expect(throws: VolumeError.readOnly) { try world.volume.makeFile("other") }
+                gate.advance(by: .seconds(1))
+                #expect(await group.next() == .leaseLost)
+            }
+            #expect(await checkpointer.status().stopped == .leaseLost)
+            #expect(world.ledger.head == head)
+            #expect(try await world.read(inode) == [1, 2, 3])
+        }
+    }
+
+    /// What the machine was told while progress was saved was overwritten.
+    @Test func aLeaseLostWhileProgressIsSavedIsNotForgotten() async throws {
+        let world = ModelWorld()
+        let checkpointer = try await world.open()
+        world.source.write([1, 2, 3])
+        let saves = world.source.saves
+        let before = saves.withLock { saves in
+            saves.isHeld = true
+            return saves.count
+        }
+        await withTaskGroup(of: CheckpointError?.self) { group in
+            group.addTask {
+                await outcome { try await checkpointer.sync() }
+            }
+            while saves.withLock({ $0.count }) == before { await Task.yield() }
+            world.ledger.giveLease(to: ModelWorld.otherKey)
+            #expect(
+                await outcome { try await checkpointer.checkLease() } == nil
+            )
+            saves.withLock { $0.isHeld = false }
+            saves.wakeAll()
+            #expect(await group.next() == .leaseLost)
+        }
+        #expect(world.blobs.storeCalls == 0, "no step came after the one under way")
+        #expect(await checkpointer.status().stopped == .leaseLost)
+    }
+
+    /// The interval came from rules that were not known when the mount began.
+    @Test func theLeaseIsLookedAtWithinTheLedgersPatience() async throws {
+        var world = ModelWorld()
+        let time = ManualTimeSource()
+        world.time = time
+        let checkpointer = Checkpointer(world.environment())
+        world.ledger.setPatience(.seconds(1))
+        try await checkpointer.open()
+        world.ledger.claim(by: ModelWorld.otherKey)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await checkpointer.watchLease() }
+            while time.sleeperCount == 0 { await Task.yield() }
+            time.advance(by: .milliseconds(250))
+            while time.sleeperCount == 0 { await Task.yield() }
+            #expect(world.ledger.keeps == 1)
+            group.cancelAll()
+        }
+        let settings = CheckpointSettings()
+        for (patience, wanted) in [
+            (nil, .seconds(5)), (.seconds(30), .seconds(5)), (.seconds(2), .milliseconds(500)),
+            (.milliseconds(1), .milliseconds(50)),
+        ] as [(Duration?, Duration)] {
+            #expect(settings.leaseCheck(within: patience) == wanted)
+        }
+    }
+
     /// What was cut counted as published, so the lease went back in the middle of a checkpoint.
     @Test func aCutInFlightIsUnpublished() async throws {
         try await Scratch.withAsync { scratch in
@@ -129,6 +230,108 @@ import VolumeFormat
             try world.volume.abandonCut(generation: cut)
             #expect(world.volume.unpublished().bytes == 1500)
         }
+    }
+}
+
+/// What an operation failed with; nil when it did not.
+private func outcome(_ body: () async throws -> Void) async -> CheckpointError? {
+    do {
+        try await body()
+    } catch let error as CheckpointError {
+        return error
+    } catch {
+        Issue.record(error)
+    }
+    return nil
+}
+
+/// A person takes the lease from a mount that does not answer.
+@Suite struct TakeOverTests {
+    private static let thirdKey = PublicKey(bytes: [UInt8](repeating: 8, count: 32))
+
+    /// Another mount has the lease, and a take-over is under way when `body` runs, at `time` 0.
+    private func withTakeOver(
+        patience: Duration = .seconds(300),
+        claimant: PublicKey? = nil,
+        _ body: (InMemoryLedger, ManualTimeSource) async -> Void
+    ) async -> CheckpointError? {
+        var world = ModelWorld()
+        let time = ManualTimeSource()
+        world.time = time
+        let ledger = world.ledger
+        ledger.setPatience(patience)
+        ledger.setPatienceOver(false)
+        ledger.giveLease(to: ModelWorld.otherKey)
+        if let claimant { ledger.claim(by: claimant) }
+        let checkpointer = Checkpointer(world.environment())
+        return await withTaskGroup(of: CheckpointError?.self) { group in
+            group.addTask {
+                await outcome { try await checkpointer.open(takingOver: true) }
+            }
+            while time.sleeperCount == 0 { await Task.yield() }
+            await body(ledger, time)
+            return await group.next() ?? nil
+        }
+    }
+
+    /// Lets so many seconds pass, in each of which the lease is asked for.
+    private func pass(_ seconds: Int, _ time: ManualTimeSource) async {
+        for _ in 0..<seconds {
+            while time.sleeperCount == 0 { await Task.yield() }
+            time.advance(by: .seconds(1))
+        }
+    }
+
+    /// It gave up after two minutes, whatever the network's patience.
+    @Test func itWaitsForTheNetworksPatience() async {
+        let taken = await withTakeOver { ledger, time in
+            await pass(389, time)
+            while time.sleeperCount == 0 { await Task.yield() }
+            #expect(ledger.lease.holder == ModelWorld.otherKey)
+            ledger.setPatienceOver(true)
+            time.advance(by: .seconds(1))
+        }
+        #expect(taken == nil)
+        let late = await withTakeOver { ledger, time in await pass(390, time) }
+        #expect(late == .patienceNotOver(until: 5))
+    }
+
+    /// It ended at once, as if the holder had answered.
+    @Test func anothersClaimIsWaitedFor() async {
+        let error = await withTakeOver(claimant: Self.thirdKey) { ledger, time in
+            time.advance(by: .seconds(5))
+            while time.sleeperCount == 0 { await Task.yield() }
+            #expect(ledger.lease.claim?.claimant == Self.thirdKey)
+            // It never came back for the lease.
+            ledger.forgetClaim()
+            time.advance(by: .seconds(5))
+            while time.sleeperCount == 0 { await Task.yield() }
+            #expect(ledger.lease.claim?.claimant == ModelWorld.mountKey)
+            ledger.setPatienceOver(true)
+            time.advance(by: .seconds(1))
+        }
+        #expect(error == nil)
+    }
+
+    @Test func aHolderThatAnswersAfterAnothersClaimEndsIt() async {
+        let error = await withTakeOver(claimant: Self.thirdKey) { ledger, time in
+            ledger.claim(by: ModelWorld.mountKey)
+            time.advance(by: .seconds(5))
+            while time.sleeperCount == 0 { await Task.yield() }
+            ledger.forgetClaim()
+            time.advance(by: .seconds(1))
+        }
+        #expect(error == .leaseLost)
+    }
+
+    /// Every refusal was read as patience that is not over.
+    @Test func anotherRefusalEndsItAtOnce() async {
+        let refusal = HeadStoreError.rejected("planned")
+        let error = await withTakeOver { ledger, time in
+            ledger.failTakeOvers(refusal)
+            time.advance(by: .seconds(1))
+        }
+        #expect(error == .heads(refusal))
     }
 }
 
@@ -204,6 +407,20 @@ import VolumeFormat
             #expect(throws: VolumeError.readOnly) { try world.volume.makeFile("more") }
             #expect(try await world.read(inode) == [7, 8, 9])
             #expect(world.ledger.lease.holder == nil)
+        }
+    }
+
+    /// It was asked again for ever, and the volume took writes that nothing would ever publish.
+    @Test func itStopsWhenTheNetworkIsNotTheVolumes() async throws {
+        try await withUnconnected { _, world in
+            let inode = try world.volume.makeFile("new", [7, 8, 9])
+            await world.checkpointer.giveUp("another network")
+            await world.checkpointer.run()
+            let stopped = CheckpointError.noNetwork("another network")
+            #expect(await world.checkpointer.status().stopped == stopped)
+            await #expect(throws: stopped) { try await world.checkpointer.sync() }
+            #expect(throws: VolumeError.readOnly) { try world.volume.makeFile("more") }
+            #expect(try await world.read(inode) == [7, 8, 9])
         }
     }
 

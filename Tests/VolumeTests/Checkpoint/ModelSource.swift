@@ -1,6 +1,7 @@
 import BlobModel
 import Codec
 import Synchronization
+import SystemIO
 import Volume
 import VolumeFormat
 
@@ -27,6 +28,8 @@ final class ModelSource: CheckpointSource {
 
     let state: Mutex<State>
     let plan: FaultPlan
+    /// Whether local values wait to be written, and how many did.
+    let saves = Monitor((isHeld: false, count: 0))
 
     init(_ state: State = State(), plan: FaultPlan = FaultPlan()) {
         self.state = Mutex(state)
@@ -207,6 +210,8 @@ final class ModelSource: CheckpointSource {
 
     func setLocalValue(_ name: String, _ value: [UInt8]?) throws(VolumeError) {
         try fault()
+        saves.withLock { $0.count += 1 }
+        saves.waitUntil { $0.isHeld ? nil : () }
         state.withLock { $0.local[name] = value }
     }
 

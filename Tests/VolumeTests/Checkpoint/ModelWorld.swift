@@ -17,6 +17,7 @@ struct ModelWorld {
     let blobs: InMemoryBlobStore
     let ledger: InMemoryLedger
     var settings = CheckpointSettings()
+    var time: any TimeSource = LinuxTimeSource()
 
     init() {
         plan = FaultPlan()
@@ -45,7 +46,7 @@ struct ModelWorld {
             mountKey: mountKey,
             files: files ?? self.files,
             directory: "/state",
-            time: LinuxTimeSource(),
+            time: time,
             entropy: LinuxEntropy(),
             pool: BlockingPool(threads: 2),
             settings: settings

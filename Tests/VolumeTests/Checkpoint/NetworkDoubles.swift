@@ -1,5 +1,6 @@
 import BlobModel
 import Synchronization
+import SystemIO
 
 /// Decides at which call of the world around a checkpointer a crash or a failure comes.
 final class FaultPlan: Sendable {
@@ -45,6 +46,7 @@ final class InMemoryBlobStore: BlobStore {
         var lostAcknowledgements = 0
         var liesToCallers = false
         var rotten: Set<BlobID> = []
+        var gate: ManualTimeSource?
     }
 
     private let state: Mutex<State>
@@ -79,12 +81,19 @@ final class InMemoryBlobStore: BlobStore {
     /// All reads of this blob return wrong bytes.
     func rot(_ blob: BlobID) { _ = state.withLock { $0.rotten.insert(blob) } }
 
+    /// Each store takes a second of this clock.
+    func setGate(_ gate: ManualTimeSource) { state.withLock { $0.gate = gate } }
+
     func encodedLength(of length: UInt64) -> UInt64? {
         length > Self.lengthMax ? nil : length * 5 + 10 * metadataLength
     }
 
     func store(_ bytes: [UInt8]) async throws(BlobStoreError) -> StoredBlob {
         if plan.strikes() { throw .unavailable("planned") }
+        if let gate = state.withLock({ $0.gate }) {
+            // Only cancellation ends the sleep early, and then nothing is tested.
+            try? await gate.sleep(for: .seconds(1))
+        }
         guard UInt64(bytes.count) <= Self.lengthMax else { throw .invalidRequest("too long") }
         let blob = BlobID(bytes: Blake2b256.hash(bytes, kind: "test-blob"))
         let isLost = state.withLock { state in
@@ -150,6 +159,9 @@ final class InMemoryLedger: Sendable {
         var claim: Lease.Claim?
         /// Whether a claim has stood for so long that the lease may be taken.
         var isPatienceOver = true
+        var patience: Duration?
+        /// What every take-over fails with.
+        var takeOverFailure: HeadStoreError?
         var keeps = 0
         var faults: [PublishFault] = []
         var time: UInt64 = 1_000_000
@@ -179,6 +191,13 @@ final class InMemoryLedger: Sendable {
 
     /// Whether the patience with a holder that is claimed from is over.
     func setPatienceOver(_ isOver: Bool) { state.withLock { $0.isPatienceOver = isOver } }
+
+    func setPatience(_ patience: Duration) { state.withLock { $0.patience = patience } }
+
+    func failTakeOvers(_ error: HeadStoreError) { state.withLock { $0.takeOverFailure = error } }
+
+    /// A claim is so old that anyone may claim again.
+    func forgetClaim() { state.withLock { $0.claim = nil } }
 
     /// Somebody wants the lease.
     func claim(by claimant: PublicKey) {
@@ -213,6 +232,8 @@ struct InMemoryHeadStore: HeadStore {
 
     private var lease: Lease { ledger.lease }
 
+    var patience: Duration? { ledger.state.withLock { $0.patience } }
+
     func record() async throws(HeadStoreError) -> VolumeRecord {
         if plan.strikes() { throw .unavailable("planned") }
         return VolumeRecord(
@@ -242,11 +263,12 @@ struct InMemoryHeadStore: HeadStore {
     }
 
     func takeOverLease() async throws(HeadStoreError) -> Lease {
-        let (claimant, isPatienceOver) = ledger.state.withLock {
-            ($0.claim?.claimant, $0.isPatienceOver)
+        let (claimant, isPatienceOver, failure) = ledger.state.withLock {
+            ($0.claim?.claimant, $0.isPatienceOver, $0.takeOverFailure)
         }
-        guard claimant == mountKey else { throw .leaseLost(lease) }
-        guard isPatienceOver else { throw .rejected("patience") }
+        if let failure { throw failure }
+        guard claimant == mountKey else { throw .notClaimed(lease) }
+        guard isPatienceOver else { throw .patienceNotOver(until: 5) }
         ledger.giveLease(to: mountKey)
         return lease
     }
