@@ -51,6 +51,12 @@ struct CheckpointFiles: Sendable {
         }
     }
 
+    /// Removes what writing a pack left when it was cut off.
+    func removeUnfinishedPacks() throws(CheckpointError) {
+        let names = try system { () throws(SystemError) in try files.list(packs) }
+        for name in names where Self.number(name) == nil { try remove(packs + "/" + name) }
+    }
+
     func removePack(_ id: UInt64) throws(CheckpointError) { try remove(packPath(id)) }
 
     // Cuts.

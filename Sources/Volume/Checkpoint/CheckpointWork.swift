@@ -44,6 +44,7 @@ struct CheckpointWork: Sendable {
     func cleanUp(after progress: CheckpointProgress) throws(CheckpointError) {
         try reconcile(with: progress)
         try files.removeCuts(except: progress.generation)
+        try files.removeUnfinishedPacks()
         var kept: Set<UInt64> = []
         switch progress {
         case .idle, .published, .cut: break

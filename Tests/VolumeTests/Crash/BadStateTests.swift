@@ -116,6 +116,19 @@ struct BadStateTests {
         }
     }
 
+    /// A pack whose writing a kill had cut off stayed in the state directory for ever.
+    @Test func anUnfinishedPackIsRemovedWhenItsVolumeIsOpened() async throws {
+        let (disk, blobs, ledger) = (InMemoryFileSystem(), InMemoryBlobStore(), InMemoryLedger())
+        let first = try await CheckpointWorld(disk, .new, blobs: blobs, ledger: ledger)
+        try first.volume.makeFile("file", noise(9000, seed: 1))
+        try await first.checkpointer.sync()
+        let left = disk.kill()
+        _ = try left.open("/state/packs/0000000000000007.new", .createNew)
+        let world = try await CheckpointWorld(left, .left, blobs: blobs, ledger: ledger)
+        #expect(try left.list("/state/packs") == [])
+        #expect(try await world.describe() == first.describe())
+    }
+
     @Test func aTruncatedCacheCostsOnlyTime() async throws {
         let (blobs, ledger) = (InMemoryBlobStore(), InMemoryLedger())
         let first = try await CheckpointWorld(

@@ -36,14 +36,19 @@ struct CheckpointCrashTests {
         func begin(round number: Int) { round.withLock { $0 = number } }
 
         func pass(_ point: FaultPoint) {
-            let image = Image(
-                point: point,
-                disk: disk.frozen(),
-                blobs: InMemoryBlobStore(copying: blobs),
-                ledger: InMemoryLedger(copying: ledger),
-                round: round.withLock { $0 }
-            )
-            images.withLock { $0.append(image) }
+            while true {
+                let image = Image(
+                    point: point,
+                    disk: disk.frozen(),
+                    blobs: InMemoryBlobStore(copying: blobs),
+                    ledger: InMemoryLedger(copying: ledger),
+                    round: round.withLock { $0 }
+                )
+                // Other uploads go on meanwhile: a network that has what the disk had not yet is
+                // no moment that there ever was.
+                guard image.disk.steps == disk.steps else { continue }
+                return images.withLock { $0.append(image) }
+            }
         }
 
         func take() -> [Image] { images.withLock { $0 } }
