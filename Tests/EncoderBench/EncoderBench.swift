@@ -14,6 +14,8 @@ internal import SystemIO
 /// missed one means little.
 @main struct EncoderBench {
     static func main() throws {
+        // As walrus and walrusfs do: results of megabytes would be new pages at each call.
+        ProcessSetup.prepare()
         let arguments = CommandLine.arguments
         func value(_ name: String) -> String? {
             guard let index = arguments.firstIndex(of: name), index + 1 < arguments.count else {
