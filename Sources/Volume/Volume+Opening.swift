@@ -43,7 +43,8 @@ extension Volume {
         databaseFiles: FileSystemVFS? = nil,
         log: any OperationLog,
         time: any TimeSource,
-        configuration: VolumeConfiguration
+        configuration: VolumeConfiguration,
+        plan: ReplayPlan? = nil
     ) throws(VolumeError) -> Volume {
         let database: VolumeDatabase
         do throws(SystemError) {
@@ -60,7 +61,8 @@ extension Volume {
             log: log,
             database: database,
             time: time,
-            configuration: configuration
+            configuration: configuration,
+            plan: plan
         )
     }
 }

@@ -19,7 +19,8 @@ package final class Volume: MountableVolume {
         log: any OperationLog,
         database: sending any RowDatabase,
         time: any TimeSource,
-        configuration: VolumeConfiguration
+        configuration: VolumeConfiguration,
+        plan: ReplayPlan? = nil
     ) throws(VolumeError) {
         let core = VolumeCore(
             log: log,
@@ -27,7 +28,7 @@ package final class Volume: MountableVolume {
             time: time,
             configuration: configuration
         )
-        try core.recover()
+        try core.recover(plan)
         self.core = Mutex(core)
         self.log = log
         self.time = time

@@ -93,4 +93,6 @@ package enum VolumeRowName {
     package static let inodeMark = Array("inode-mark".utf8)
     /// No slice counter at or above it was given out under any token; a u64.
     package static let sliceMark = Array("slice-mark".utf8)
+    /// Where in the log of the mount that made it a checkpoint was cut; a ``LogMark``.
+    package static let logMark = Array("log-mark".utf8)
 }

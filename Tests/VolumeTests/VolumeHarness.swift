@@ -26,6 +26,12 @@ final class VolumeHarness {
         self.segmentSize = segmentSize
     }
 
+    /// One that somebody else has opened.
+    init(using volume: Volume) {
+        segmentSize = 0
+        opened = volume
+    }
+
     static func with<Result>(
         hasRoot: Bool = true,
         _ body: (VolumeHarness) throws -> Result

@@ -87,6 +87,9 @@ package protocol OperationLog: AnyObject, Sendable {
 
     func segments() -> [LogSegmentInfo]
 
+    /// Whether the disk has so little room left that nothing is kept that can be done without.
+    var isShortOfRoom: Bool { get }
+
     /// Removes a closed segment and its bytes.
     func remove(segment: UInt64) throws(VolumeError)
 }

@@ -25,6 +25,9 @@ package struct ViewTotals: Hashable, Sendable {
     package var publishedSequence: UInt64 = 0
     package var inodes: UInt64 = 0
     package var stored: UInt64 = 0
+    /// Records with the marks of the cut in flight, and of the newest one that is published.
+    package var cutMark: UInt64 = 0
+    package var publishedMark: UInt64 = 0
 
     package init() {}
 }
@@ -32,6 +35,8 @@ package struct ViewTotals: Hashable, Sendable {
 /// What lies in the local tables when a volume is opened.
 package struct LocalState: Sendable {
     package var totals = ViewTotals()
+    /// Nothing was ever committed.
+    package var isNew = true
     /// All pieces, by slice, ascending by offset.
     package var pieces: [UInt64: [Piece]] = [:]
     /// Slices that have no place on the network, and the generation in which they were made.

@@ -189,6 +189,12 @@ final class SegmentOperationLog: OperationLog {
         }
     }
 
+    var isShortOfRoom: Bool {
+        // A disk that does not tell is not made emptier for it.
+        guard let space = try? disk.space(at: directory) else { return false }
+        return space.available < 2 * Self.spare
+    }
+
     func remove(segment: UInt64) throws(VolumeError) {
         do throws(SegmentLogError) {
             try segmentLog.removeSegment(segment)

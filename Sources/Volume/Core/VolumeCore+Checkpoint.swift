@@ -9,10 +9,12 @@ extension VolumeCore {
         for inode in inodes.values { inode.openSlice = nil }
         // Under the generation that ends, so that no key of it enters the next.
         try flush()
-        for number in try database.orphans() {
+        let orphans = try database.orphans()
+        for number in orphans {
             // What older checkpoints have of it leaves with this one.
             try markAllDirty(of: inode(number))
         }
+        try markCut(orphans)
         try commit()
         let cut = generation
         generation += 1
@@ -33,6 +35,7 @@ extension VolumeCore {
         try database.forgetDirty(upTo: cut)
         cutInFlight = nil
         publishedSequence = sequence
+        publishedMark = max(publishedMark, cutMark)
         for slice in slices.values {
             guard let made = slice.unplaced, made <= cut else { continue }
             cool(slice)
@@ -107,25 +110,14 @@ extension VolumeCore {
     func finishLoading(sequence: UInt64, mark: UInt64) throws(VolumeError) {
         precondition(appliedLSN == 0, "rows are loaded into a volume that has nothing yet")
         publishedSequence = sequence
-        inodeCount = 0
-        storedBytes = 0
-        var lower: [UInt8] = []
-        while true {
-            let rows = try database.rows(of: .inodes, from: lower, to: nil, limit: 4096)
-            for row in rows {
-                let inode: InodeRow = try Self.decode(row.value ?? [], "inode")
-                inodeCount += 1
-                storedBytes += inode.stored
-            }
-            guard rows.count == 4096, let last = rows.last else { break }
-            lower = last.key + [0]
-        }
+        (inodeCount, storedBytes) = try database.countInodes()
         nextInode = max(mark, try Self.markValue(value(.volume, VolumeRowName.inodeMark)))
         inodeMark = nextInode
         nextSlice = max(1, try Self.markValue(value(.volume, VolumeRowName.sliceMark)))
         sliceMark = nextSlice
         inodes = [:]
         dirents = [:]
+        try beginLog()
         try database.commit(totals)
         try database.makeDurable()
     }
@@ -139,23 +131,25 @@ extension VolumeCore {
 
     /// Segments that may go: closed, in the durable view, with no byte that an upload needs.
     ///
-    /// Those with bytes of placed slices serve as cache until there are too many; oldest go first.
+    /// Those with bytes of placed slices serve as cache, those with records that no checkpoint has
+    /// serve who has to make the view anew; when there are too many, the oldest go first.
     func removableSegments() -> [LogSegmentInfo] {
         var removable: [LogSegmentInfo] = []
         var clean: UInt64 = 0
-        var cached: [LogSegmentInfo] = []
+        var spare: [LogSegmentInfo] = []
         // The last one says where numbers go on.
         for segment in log.segments().dropLast() {
             guard let last = segment.lastLSN, last <= durableViewLSN else { continue }
             guard hotBytes[segment.number] == nil else { continue }
-            if slicesInSegment[segment.number]?.isEmpty ?? true {
+            if slicesInSegment[segment.number]?.isEmpty ?? true, last < publishedMark {
                 removable.append(segment)
             } else {
-                cached.append(segment)
+                spare.append(segment)
                 clean += segment.bytes
             }
         }
-        for segment in cached where clean > configuration.cleanCap {
+        let cap = log.isShortOfRoom ? 0 : configuration.cleanCap
+        for segment in spare where clean > cap {
             removable.append(segment)
             clean -= segment.bytes
         }

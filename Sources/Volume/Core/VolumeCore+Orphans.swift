@@ -125,7 +125,9 @@ extension VolumeCore {
                 )
             )
         }
+        var slices: Set<UInt64> = []
         try extents(of: entry).forEach(from: 0, to: .max) { extent in
+            slices.insert(extent.slice)
             keys.append(
                 RowImage(
                     table: RowTable.extents.rawValue,
@@ -134,6 +136,16 @@ extension VolumeCore {
                 )
             )
             return true
+        }
+        // Checkpoints count no references of orphans.
+        for slice in slices.sorted() {
+            keys.append(
+                RowImage(
+                    table: RowTable.slices.rawValue,
+                    key: RowKey.number(slice),
+                    value: nil
+                )
+            )
         }
         do throws(VolumeError) {
             try database.markDirty(keys, generation: generation)

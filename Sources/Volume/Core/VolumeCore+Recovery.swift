@@ -6,7 +6,9 @@ internal import VolumeFormat
 
 extension VolumeCore {
     /// Brings memory and view to the end of the log.
-    func recover() throws(VolumeError) {
+    ///
+    /// `plan` says what of the log is to be taken; a view that was committed goes on where it ends.
+    func recover(_ plan: ReplayPlan? = nil) throws(VolumeError) {
         let local = try database.localState()
         generation = local.totals.generation
         cutInFlight = local.totals.cutInFlight == 0 ? nil : local.totals.cutInFlight
@@ -15,19 +17,25 @@ extension VolumeCore {
         storedBytes = local.totals.stored
         appliedLSN = local.totals.appliedLSN
         committedLSN = appliedLSN
+        cutMark = local.totals.cutMark
+        publishedMark = local.totals.publishedMark
         try loadSlices(local)
         var replayed = 0
+        let plan = plan ?? ReplayPlan(local.isNew ? .beginning(isUnpublished: false) : .view)
         try log.replay(after: appliedLSN) { (entry) throws(VolumeError) in
-            try self.replay(entry)
+            let record = try OperationRecord(bytes: entry.head)
+            guard let before = try plan.place(of: entry.lsn, record, after: self.appliedLSN)
+            else { return }
+            self.appliedLSN = before
+            try self.replay(entry, record)
             replayed += 1
         }
         guard appliedLSN == log.lastLSN else {
-            // An empty database beside an old log would else be taken for a new volume.
             throw .corrupt(
                 "the log ends at record \(log.lastLSN), the database at \(appliedLSN)"
             )
         }
-        try countPieces()
+        try countPieces(acceptsLoss: plan.acceptsGaps)
         try readMarks()
         if replayed > 0 { try commit() }
         for number in try database.orphans() { reapable.insert(number) }
@@ -50,13 +58,13 @@ extension VolumeCore {
     /// Counts what lies in which segment.
     ///
     /// Throws `corrupt` when a segment is gone that has bytes which are nowhere else.
-    private func countPieces() throws(VolumeError) {
+    private func countPieces(acceptsLoss: Bool) throws(VolumeError) {
         let segments = Set(log.segments().map(\.number))
         hotBytes = [:]
         slicesInSegment = [:]
         unpublishedBytes = 0
         for slice in slices.values {
-            if slice.unplaced ?? 0 > cutInFlight ?? 0,
+            if !acceptsLoss, slice.unplaced ?? 0 > cutInFlight ?? 0,
                 let lost = slice.pieces.first(where: { !segments.contains($0.place.segment) })
             {
                 throw .corrupt("segment \(lost.place.segment) of the log is missing")
@@ -72,11 +80,7 @@ extension VolumeCore {
         }
     }
 
-    private func replay(_ entry: LogEntry) throws(VolumeError) {
-        let record = try OperationRecord(bytes: entry.head)
-        guard entry.lsn == appliedLSN + 1 else {
-            throw .corrupt("the log goes from record \(appliedLSN) to \(entry.lsn)")
-        }
+    private func replay(_ entry: LogEntry, _ record: OperationRecord) throws(VolumeError) {
         for row in record.rows {
             if row.table == RowTable.inodes.rawValue { try noteRevival(row) }
             setPending(row)
@@ -175,6 +179,7 @@ extension VolumeCore {
         inodes[number] = entry
         inodeCount += 1
         touch(entry)
+        putMark()
         try finish()
         try commit()
     }

@@ -58,6 +58,9 @@ final class VolumeCore {
     /// The generation of the cut in flight.
     var cutInFlight: UInt64?
     var publishedSequence: UInt64 = 0
+    /// Records with the marks of the cut in flight, and of the newest one that is published.
+    var cutMark: UInt64 = 0
+    var publishedMark: UInt64 = 0
     var unpublishedBytes: UInt64 = 0
     /// When the oldest change since the last cut was made.
     var dirtySince: Duration?
@@ -275,6 +278,8 @@ final class VolumeCore {
         totals.publishedSequence = publishedSequence
         totals.inodes = inodeCount
         totals.stored = storedBytes
+        totals.cutMark = cutMark
+        totals.publishedMark = publishedMark
         return totals
     }
 

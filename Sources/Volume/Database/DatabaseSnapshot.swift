@@ -77,6 +77,7 @@ final class DatabaseSnapshot: CutSnapshot {
     func forEachDirtyRow(_ body: (RowImage) throws -> Void) throws {
         try withConnection { connection in
             var filter = try OrphanFilter(connection)
+            let orphans = try OrphanReferences(connection)
             for table in RowTable.allCases where table.rawValue <= RowTable.slices.rawValue {
                 let dirty = try connection.prepare(
                     """
@@ -90,6 +91,7 @@ final class DatabaseSnapshot: CutSnapshot {
                     let key = dirty.blob(at: 0)
                     var value = dirty.isNull(at: 1) ? nil : dirty.blob(at: 1)
                     if value != nil, try filter.drops(table, key) { value = nil }
+                    if table == .slices, let row = value { value = try orphans.image(key, row) }
                     try body(RowImage(table: table.rawValue, key: key, value: value))
                 }
             }
@@ -99,6 +101,7 @@ final class DatabaseSnapshot: CutSnapshot {
     func forEachRow(of table: RowTable, _ body: (RowImage) throws -> Void) throws {
         try withConnection { connection in
             var filter = try OrphanFilter(connection)
+            let orphans = try OrphanReferences(connection)
             let rows = try connection.prepare(
                 "SELECT key, value FROM \(VolumeSchema.name(of: table)) ORDER BY key"
             )
@@ -106,7 +109,9 @@ final class DatabaseSnapshot: CutSnapshot {
             while try rows.step() {
                 let key = rows.blob(at: 0)
                 if try filter.drops(table, key) { continue }
-                try body(RowImage(table: table.rawValue, key: key, value: rows.blob(at: 1)))
+                var value = rows.blob(at: 1)
+                if table == .slices { value = try orphans.image(key, value) }
+                try body(RowImage(table: table.rawValue, key: key, value: value))
             }
         }
     }

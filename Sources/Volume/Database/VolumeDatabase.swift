@@ -87,6 +87,7 @@ final class VolumeDatabase: RowDatabase {
         var state = LocalState()
         if let bytes = try localValue(VolumeSchema.totalsName) {
             state.totals = try VolumeCore.decode(bytes, "totals of the database")
+            state.isNew = false
         }
         try look { () throws(SQLiteError) in
             try connection.prepare("SELECT * FROM pieces ORDER BY slice, offset")

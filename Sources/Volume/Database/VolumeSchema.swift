@@ -107,7 +107,8 @@ enum VolumeSchema {
 extension ViewTotals: BCSCodable {
     package func encode(to writer: inout ByteWriter) {
         for number in [
-            appliedLSN, generation, cutInFlight, publishedSequence, inodes, stored,
+            appliedLSN, generation, cutInFlight, publishedSequence, inodes, stored, cutMark,
+            publishedMark,
         ] {
             writer.write(number)
         }
@@ -121,6 +122,10 @@ extension ViewTotals: BCSCodable {
         publishedSequence = try reader.readUInt64()
         inodes = try reader.readUInt64()
         stored = try reader.readUInt64()
+        // Directories from before there were marks have none.
+        guard reader.remaining > 0 else { return }
+        cutMark = try reader.readUInt64()
+        publishedMark = try reader.readUInt64()
     }
 }
 

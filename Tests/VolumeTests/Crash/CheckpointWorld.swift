@@ -49,7 +49,7 @@ final class CheckpointWorld {
             entropy: LinuxEntropy(),
             time: LinuxTimeSource(),
             databaseFiles: FileSystemVFS(disk),
-            segmentSize: 128 << 10
+            segmentSize: Self.segmentSize
         )
         var settings = CheckpointSettings()
         settings.retryFirst = .milliseconds(1)
@@ -90,8 +90,13 @@ final class CheckpointWorld {
             let name = path + "/" + String(decoding: entry.name, as: UTF8.self)
             let found = try volume.lookup(inode, entry.name)
             var line = TreeLine(path: name, found)
+            for attribute in try volume.extendedAttributeNames(of: found.inode) {
+                let value = try volume.extendedAttribute(of: found.inode, attribute)
+                line.add(attribute, value)
+            }
             switch found.kind {
             case .regular: line.contents = try await read(found.inode)
+            case .symlink: line.contents = try volume.readSymlink(found.inode)
             case .directory: lines += try await describe(found.inode, name)
             default: break
             }
@@ -113,4 +118,41 @@ final class CheckpointWorld {
         case .pending(let fetch): return try await fetch()
         }
     }
+
+    /// Makes the view of a state directory anew that nobody has open.
+    static func rebuild(
+        _ disk: InMemoryFileSystem,
+        blobs: InMemoryBlobStore,
+        ledger: InMemoryLedger,
+        isConnected: Bool = true,
+        acceptsLoss: Bool = false
+    ) async throws -> RebuildReport {
+        let pool = BlockingPool(threads: 1)
+        let heads = InMemoryHeadStore(
+            ledger: ledger,
+            mountKey: ModelWorld.mountKey,
+            plan: blobs.plan
+        )
+        let reader = HeadReader(
+            volume: ledger.volume,
+            keys: ModelWorld.keys,
+            blobs: blobs,
+            heads: heads,
+            pool: pool
+        )
+        let state = try StateDirectory.open("/state", disk: disk)
+        defer { state.unlock() }
+        return try await ViewRebuild(
+            state,
+            reader: isConnected ? reader : nil,
+            disk: disk,
+            entropy: SeededEntropy(seed: 1),
+            time: ManualTimeSource(),
+            pool: pool,
+            databaseFiles: FileSystemVFS(disk),
+            segmentSize: segmentSize
+        ).run(acceptsLoss: acceptsLoss)
+    }
+
+    static let segmentSize = 128 << 10
 }
