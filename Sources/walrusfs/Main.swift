@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Glibc
 internal import SystemIO
+internal import Volume
 
 /// `walrusfs`, for people: volumes, mounts and their keys.
 @main
@@ -47,6 +48,13 @@ struct WalrusFS: AsyncParsableCommand {
             Terminal.printError("walrusfs: \(failure)")
             Glibc.exit(failure.status.rawValue)
         } catch {
+            // fsck(8) has its own.
+            if CommandLine.arguments.dropFirst().first == FsckCommand.configuration.commandName,
+                exitCode(for: error) == .validationFailure
+            {
+                Terminal.printError(fullMessage(for: error))
+                Glibc.exit(FsckReport.usageError)
+            }
             exit(withError: error)
         }
     }

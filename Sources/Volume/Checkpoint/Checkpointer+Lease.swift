@@ -33,6 +33,23 @@ enum LeaseToken {
     }
 }
 
+extension Volume {
+    /// Takes changes under the token that this state directory had last: nobody else ever has it.
+    ///
+    /// - Returns: false when there never was one.
+    package func takeLastToken() throws(VolumeError) -> Bool {
+        guard let bytes = try localValue(LeaseToken.localName) else { return false }
+        let token: UInt32
+        do throws(CheckpointError) {
+            token = try LeaseToken.decode(bytes)
+        } catch {
+            throw error.asVolumeError
+        }
+        try setLeaseToken(token)
+        return true
+    }
+}
+
 extension Checkpointer {
     static let notOpenYet = CheckpointError.heads(.unavailable("the ledger was not reached yet"))
 

@@ -60,6 +60,24 @@ package struct RowBatch: Sendable {
     }
 }
 
+/// Rows as of one commit, through a connection of its own.
+///
+/// Blocking calls; not to be used by two threads at once.
+package protocol RowReader: AnyObject, Sendable {
+    /// Rows with keys from `lower` on, ascending, orphans' too.
+    func rows(
+        of table: RowTable,
+        from lower: [UInt8],
+        limit: Int
+    ) throws(VolumeError) -> [RowImage]
+
+    /// Bytes that live and have no place on the network: each byte of a slice once.
+    func unplacedRanges() throws(VolumeError) -> [UnplacedRange]
+
+    /// Idempotent.
+    func close()
+}
+
 /// Rows, and what is local to this machine.
 ///
 /// Used by one thread at a time.
@@ -125,4 +143,6 @@ package protocol RowDatabase: AnyObject {
         cutAt: UInt64
     ) throws(VolumeError) -> any CutSnapshot
 
+    /// Rows as of the last commit, through a connection of its own.
+    func reader() throws(VolumeError) -> any RowReader
 }

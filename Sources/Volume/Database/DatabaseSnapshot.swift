@@ -3,7 +3,7 @@ internal import Synchronization
 internal import VolumeFormat
 
 /// A read transaction on a connection of its own: the volume as of the commit before it.
-final class DatabaseSnapshot: CutSnapshot {
+final class DatabaseSnapshot: CutSnapshot, RowReader {
     let generation: UInt64
     let inodeMark: UInt64
     let cutAt: UInt64
@@ -113,6 +113,20 @@ final class DatabaseSnapshot: CutSnapshot {
                 if table == .slices { value = try orphans.image(key, value) }
                 try body(RowImage(table: table.rawValue, key: key, value: value))
             }
+        }
+    }
+
+    func rows(
+        of table: RowTable,
+        from lower: [UInt8],
+        limit: Int
+    ) throws(VolumeError) -> [RowImage] {
+        do {
+            return try withConnection { connection in
+                try VolumeSchema.rows(connection, table, from: lower, to: nil, limit: limit)
+            }
+        } catch {
+            throw error as? VolumeError ?? .inputOutput("\(error)")
         }
     }
 

@@ -343,6 +343,18 @@ final class VolumeDatabase: RowDatabase {
         inodeMark: UInt64,
         cutAt: UInt64
     ) throws(VolumeError) -> any CutSnapshot {
+        try databaseSnapshot(generation: generation, inodeMark: inodeMark, cutAt: cutAt)
+    }
+
+    func reader() throws(VolumeError) -> any RowReader {
+        try databaseSnapshot(generation: 0, inodeMark: 0, cutAt: 0)
+    }
+
+    private func databaseSnapshot(
+        generation: UInt64,
+        inodeMark: UInt64,
+        cutAt: UInt64
+    ) throws(VolumeError) -> DatabaseSnapshot {
         do throws(SQLiteError) {
             return try DatabaseSnapshot(
                 path,

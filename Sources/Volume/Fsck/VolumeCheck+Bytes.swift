@@ -18,11 +18,13 @@ extension VolumeCheck {
             stored[key.inode, default: 0] += UInt64(extent.length)
             guard let inode = inodes[key.inode], inode.kind == FileKind.regular.rawValue else {
                 report.add(.noInode, place, "an extent of no file")
+                if inodes[key.inode] == nil { remains.insert(key.inode) }
                 continue
             }
             let end = key.offset &+ UInt64(extent.length)
             if last.inode == key.inode, last.end > key.offset {
                 report.add(.extent, place, "it overlaps the one before")
+                unclearFiles.insert(key.inode)
             }
             last = (key.inode, end)
             if extent.length == 0 || end > inode.size {
@@ -39,8 +41,8 @@ extension VolumeCheck {
     }
 
     mutating func checkSlices() {
-        let newest = core.publishedSequence
-        for (number, slice) in slices {
+        let newest = facts.publishedSequence
+        for (number, slice) in slices.sorted(by: { $0.key < $1.key }) {
             let place = "slice \(number)"
             let found = refs[number] ?? 0
             if found != slice.refs {
@@ -88,13 +90,7 @@ extension VolumeCheck {
             }
             homes[key.slice, default: []].append(key.offset..<key.offset &+ home.length)
         }
-        for slice in core.slices.values {
-            for piece in slice.pieces {
-                homes[slice.number, default: []].append(
-                    piece.offset..<piece.offset + piece.length
-                )
-            }
-        }
+        for (slice, pieces) in facts.pieces { homes[slice, default: []] += pieces }
         try checkHomes(homes)
     }
 

@@ -7,8 +7,8 @@ extension VolumeCheck {
         try forEachRow(of: .dirents) { rows.append($0) }
         for row in rows {
             let parent = Self.number(row.key)
-            let place = "name \(Self.text(row.key.dropFirst(8))) in inode \(parent)"
-            guard let dirent: DirentRow = decode(row, place) else { continue }
+            let place = Self.place(ofName: row.key)
+            guard var dirent: DirentRow = decode(row, place) else { continue }
             report.names += 1
             guard let directory = inodes[parent], directory.kind == FileKind.directory.rawValue
             else {
@@ -17,23 +17,29 @@ extension VolumeCheck {
             }
             guard let inode = inodes[dirent.inode] else {
                 report.add(.noInode, place, "it names inode \(dirent.inode), which is not there")
+                danglingNames.append((row.key, dirent.inode))
                 continue
             }
             names[dirent.inode, default: 0] += 1
+            parents[dirent.inode] = parent
             var contents = contents[parent] ?? DirectoryContents()
             contents.entries += 1
             if inode.kind != dirent.kind {
                 report.add(.directory, place, "kind \(dirent.kind) instead of \(inode.kind)")
+                dirent.kind = inode.kind
+                wrongNames[row.key] = dirent
             }
-            if dirent.cookie >= directory.cookie
-                || !contents.cookies.insert(dirent.cookie).inserted
-            {
+            let isFirst = contents.cookies.insert(dirent.cookie).inserted
+            if dirent.cookie >= directory.cookie || !isFirst {
                 report.add(.directory, place, "cookie \(dirent.cookie) is not its own")
+                wrongNames[row.key] = dirent
+                if !isFirst { contents.misnumbered.append(row.key) }
             }
             if inode.kind == FileKind.directory.rawValue {
                 contents.directories += 1
                 if inode.parent != parent {
                     report.add(.directory, place, "its parent is said to be \(inode.parent)")
+                    misplaced[dirent.inode] = row.key
                 }
             }
             self.contents[parent] = contents
@@ -51,9 +57,11 @@ extension VolumeCheck {
             let kind = inodes[number]?.kind
             let isRight = table == .symlinks ? kind == FileKind.symlink.rawValue : kind != nil
             if !isRight { report.add(.noInode, "\(table) of inode \(number)", "there is none") }
+            if kind == nil { remains.insert(number) }
         }
         guard table == .symlinks else { return }
-        for (number, inode) in inodes where inode.kind == FileKind.symlink.rawValue {
+        for (number, inode) in inodes.sorted(by: { $0.key < $1.key })
+        where inode.kind == FileKind.symlink.rawValue {
             if !found.contains(number) {
                 report.add(.noInode, "inode \(number)", "a symlink without a target")
             }
@@ -61,7 +69,7 @@ extension VolumeCheck {
     }
 
     mutating func checkInodes() {
-        for (number, inode) in inodes {
+        for (number, inode) in inodes.sorted(by: { $0.key < $1.key }) {
             let place = "inode \(number)"
             let isDirectory = inode.kind == FileKind.directory.rawValue
             let found = names[number] ?? 0
@@ -102,7 +110,7 @@ extension VolumeCheck {
     /// Every directory must be below the root.
     mutating func checkDirectories() {
         var reached: Set<UInt64> = [InodeNumber.root.rawValue]
-        for (number, inode) in inodes
+        for (number, inode) in inodes.sorted(by: { $0.key < $1.key })
         where inode.kind == FileKind.directory.rawValue && inode.links > 0 {
             var path: [UInt64] = []
             var at = number

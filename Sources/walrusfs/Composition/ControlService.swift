@@ -87,6 +87,11 @@ struct ControlService: Sendable {
                     await send(ControlAnswer<SyncReport>(progress: progress), connection)
                 }
                 await send(ControlAnswer(result: report), connection)
+            case .fsck:
+                let report = try await open.check(isDeep: request.deep ?? false) { progress in
+                    await send(ControlAnswer<CheckReport>(progress: progress), connection)
+                }
+                await send(ControlAnswer(result: report), connection)
             case .unmounted:
                 // Ended now, it would leave a mountpoint that nobody serves.
                 throw CommandFailure(

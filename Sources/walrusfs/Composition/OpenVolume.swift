@@ -157,6 +157,31 @@ final class OpenVolume: Sendable {
         return report
     }
 
+    /// Checks the volume as it is now; with `isDeep` every byte is read back.
+    func check(
+        isDeep: Bool,
+        _ progress: @escaping @Sendable (Progress) async -> Void
+    ) async throws(CommandFailure) -> CheckReport {
+        let volume = volume
+        do throws(CheckpointError) {
+            guard isDeep else {
+                let report = try await background.pool.run { () throws(CheckpointError) in
+                    do throws(VolumeError) { return try volume.check() } catch {
+                        throw .volume(error)
+                    }
+                }
+                return CheckReport(report)
+            }
+            let check = DeepCheck(volume, network?.reader, pool: background.pool)
+            let report = try await check.run { done, total in
+                await progress(Progress(step: "reading back", done: done, total: total))
+            }
+            return CheckReport(report, isDeep: true)
+        } catch {
+            throw CommandFailure(error, volume: name)
+        }
+    }
+
     /// How far the network is.
     private func report() async -> SyncReport {
         let status = await network?.status()

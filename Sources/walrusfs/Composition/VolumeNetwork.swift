@@ -30,6 +30,8 @@ final class VolumeNetwork: Sendable {
     private let name: String
     private let late: LateNetwork
     private let checkpointer: Checkpointer
+    /// Reads what is published.
+    let reader: HeadReader
     /// Reaches the network, publishes when it is due and answers claims; nil in a mount that only
     /// reads and has reached it.
     private let working: Task<Void, Never>?
@@ -39,11 +41,13 @@ final class VolumeNetwork: Sendable {
         name: String,
         late: LateNetwork,
         checkpointer: Checkpointer,
+        reader: HeadReader,
         publishes: Bool
     ) {
         self.name = name
         self.late = late
         self.checkpointer = checkpointer
+        self.reader = reader
         self.publishes = publishes
         working =
             publishes || late.found == nil
@@ -106,6 +110,7 @@ final class VolumeNetwork: Sendable {
                 name: name,
                 late: late,
                 checkpointer: checkpointer,
+                reader: HeadReader(environment),
                 publishes: !readOnly
             )
         } catch {
@@ -153,7 +158,7 @@ final class VolumeNetwork: Sendable {
         }
     }
 
-    private static func parse(
+    static func parse(
         _ text: String,
         id: String,
         name: String

@@ -24,11 +24,14 @@ struct ControlRequest: Codable, Sendable {
         case sync
         case prepareUnmount = "prepare-unmount"
         case unmounted
+        case fsck
     }
 
     var version = Self.version
     var command: Command
     var scope: SyncScope?
+    /// Of a check: whether every byte is read back.
+    var deep: Bool?
 }
 
 struct SyncReport: Codable, Sendable {

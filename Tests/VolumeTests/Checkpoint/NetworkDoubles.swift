@@ -81,6 +81,9 @@ final class InMemoryBlobStore: BlobStore {
     /// All reads of this blob return wrong bytes.
     func rot(_ blob: BlobID) { _ = state.withLock { $0.rotten.insert(blob) } }
 
+    /// Nobody has this blob any more.
+    func lose(_ blob: BlobID) { state.withLock { $0.blobs[blob] = nil } }
+
     /// Each store takes a second of this clock.
     func setGate(_ gate: ManualTimeSource) { state.withLock { $0.gate = gate } }
 

@@ -1,0 +1,202 @@
+internal import BlobModel
+internal import Codec
+internal import LocalNetwork
+internal import SystemIO
+internal import Volume
+internal import VolumeFormat
+
+/// Checks, repairs and rebuilds the state of a volume that nobody has mounted.
+struct VolumeMender {
+    let name: String
+    let path: String
+    private let disk = LinuxFileSystem()
+    private let pool = BlockingPool(threads: 4, name: "fsck")
+
+    init(name: String, path: String) {
+        self.name = name
+        self.path = path
+    }
+
+    private func hold() throws(CommandFailure) -> StateDirectory {
+        do throws(StateError) {
+            return try StateDirectory.open(path, disk: disk)
+        } catch {
+            throw CommandFailure(error, volume: name)
+        }
+    }
+
+    private func open(_ state: StateDirectory) throws(StateError) -> Volume {
+        var configuration = VolumeConfiguration()
+        // Without a lease's token nothing of the volume changes.
+        configuration.token = nil
+        return try Volume.open(
+            state,
+            configuration,
+            disk: disk,
+            entropy: LinuxEntropy(),
+            time: LinuxTimeSource()
+        )
+    }
+
+    /// Checks, and repairs what is certain if asked to.
+    func check(
+        repairs: Bool,
+        isDeep: Bool,
+        _ progress: @escaping @Sendable (Progress) -> Void
+    ) async throws(CommandFailure) -> CheckReport {
+        let state = try hold()
+        defer { state.unlock() }
+        let settings = try VolumeSettings.read(path, volume: name, files: disk)
+        let volume: Volume
+        do throws(StateError) {
+            volume = try open(state)
+        } catch .volume(.corrupt(let what)) {
+            throw CommandFailure(
+                .damaged,
+                "the database or the log of '\(name)' is damaged: \(what)",
+                advice: "'walrusfs fsck --rebuild \(name)' makes the database anew"
+            )
+        } catch {
+            throw CommandFailure(error, volume: name)
+        }
+        if repairs {
+            let report = try repair(volume, hasNetwork: settings.network != nil)
+            // What is read back is what the repair left.
+            guard isDeep, report.exitCode & FsckReport.errorsLeft == 0 else {
+                return CheckReport(report)
+            }
+        }
+        guard isDeep else {
+            return CheckReport(try call { () throws(VolumeError) in try volume.check() })
+        }
+        return try await withReader(state, settings) { (reader) async throws(CommandFailure) in
+            try await deepCheck(volume, reader, progress)
+        }
+    }
+
+    private func deepCheck(
+        _ volume: Volume,
+        _ reader: HeadReader?,
+        _ progress: @escaping @Sendable (Progress) -> Void
+    ) async throws(CommandFailure) -> CheckReport {
+        do throws(CheckpointError) {
+            let report = try await DeepCheck(volume, reader, pool: pool).run { done, total in
+                progress(Progress(step: "reading back", done: done, total: total))
+            }
+            return CheckReport(report, isDeep: true)
+        } catch {
+            throw CommandFailure(error, volume: name)
+        }
+    }
+
+    private func repair(
+        _ volume: Volume,
+        hasNetwork: Bool
+    ) throws(CommandFailure) -> FsckReport {
+        try call { () throws(VolumeError) in
+            if !hasNetwork {
+                try volume.setLeaseToken(VolumeConfiguration().token)
+            } else if try !volume.takeLastToken() {
+                let report = try volume.check()
+                // Nothing was ever written under this state, so nothing of it is repaired here.
+                guard report.isClean else { throw .readOnly }
+                return report
+            }
+            return try volume.repair()
+        }
+    }
+
+    private func call<Result>(
+        _ body: () throws(VolumeError) -> Result
+    ) throws(CommandFailure) -> Result {
+        do throws(VolumeError) { return try body() } catch {
+            throw CommandFailure(error, volume: name)
+        }
+    }
+
+    /// Makes the database anew, unless it is whole.
+    func rebuild(acceptsLoss: Bool) async throws(CommandFailure) -> CheckReport {
+        let state = try hold()
+        defer { state.unlock() }
+        let settings = try VolumeSettings.read(path, volume: name, files: disk)
+        if let report = soundReport(state) { return report }
+        return try await withReader(state, settings) { (reader) async throws(CommandFailure) in
+            let rebuild = ViewRebuild(
+                state,
+                reader: reader,
+                disk: disk,
+                entropy: LinuxEntropy(),
+                time: LinuxTimeSource(),
+                pool: pool
+            )
+            do throws(RebuildError) {
+                return CheckReport(try await rebuild.run(acceptsLoss: acceptsLoss))
+            } catch {
+                throw CommandFailure(error, volume: name)
+            }
+        }
+    }
+
+    /// What a check says of a database that needs not be made anew; nil for one that does.
+    private func soundReport(_ state: StateDirectory) -> CheckReport? {
+        guard let volume = try? open(state), let report = try? volume.check(), report.isClean
+        else { return nil }
+        return CheckReport(report)
+    }
+
+    /// Runs `body` with what reads the volume's checkpoints; nil where it has no network.
+    private func withReader(
+        _ state: StateDirectory,
+        _ settings: VolumeSettings,
+        _ body: (HeadReader?) async throws(CommandFailure) -> CheckReport
+    ) async throws(CommandFailure) -> CheckReport {
+        guard let text = settings.network else { return try await body(nil) }
+        let (url, id) = try VolumeNetwork.parse(text, id: state.description.volume, name: name)
+        let identity = VolumeIdentity(
+            volume: id,
+            name: name,
+            state: path,
+            secrets: try VolumeSecrets.read(path, volume: name, files: disk),
+            pool: pool
+        )
+        let session = try await NetworkSession.open(url, isQuiet: true)
+        do throws(CommandFailure) {
+            let found = try await identity.find(on: session)
+            let reader = HeadReader(
+                volume: id,
+                keys: identity.keys,
+                blobs: found.blobs,
+                heads: found.heads,
+                pool: pool
+            )
+            let report = try await body(reader)
+            await session.close()
+            return report
+        } catch {
+            await session.close()
+            throw error
+        }
+    }
+}
+
+extension CommandFailure {
+    init(_ error: RebuildError, volume: String) {
+        switch error {
+        case .incomplete(let what):
+            self.init(
+                .damaged,
+                "'\(volume)' can not be made anew for certain: \(what)",
+                advice: "nothing was changed; --accept-loss goes on without what is missing"
+            )
+        case .stranded(let head):
+            self.init(
+                .damaged,
+                "checkpoint \(head.sequence) of '\(volume)' was published by another mount, and the "
+                    + "log here goes on from an older one",
+                advice: "nothing was changed; the log has what was not published"
+            )
+        case .checkpoint(let error): self.init(error, volume: volume)
+        case .volume(let error): self.init(error, volume: volume)
+        }
+    }
+}
