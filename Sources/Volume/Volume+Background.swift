@@ -33,7 +33,10 @@ extension Volume {
             if isDue { try core.commit() }
             return (isDue, !core.reapable.isEmpty)
         }
-        if isCommitted { try release() }
+        if isCommitted {
+            try release()
+            try compactIfDue()
+        }
         return hasMore
     }
 

@@ -17,6 +17,22 @@ extension Volume: CheckpointSource {
         length: UInt32
     ) throws(VolumeError) -> [UInt8] {
         precondition(length > 0)
+        // Compaction may move bytes between plan and read; a new plan knows where.
+        for _ in 0..<4 {
+            do throws(VolumeError) {
+                return try readLog(slice, offset: offset, length: length)
+            } catch {
+                if error != .notFound { throw error }
+            }
+        }
+        throw .notFound
+    }
+
+    private func readLog(
+        _ slice: UInt64,
+        offset: UInt32,
+        length: UInt32
+    ) throws(VolumeError) -> [UInt8] {
         let parts = try locked { (core) throws(VolumeError) in
             var parts: [ReadPart] = []
             let extent = Extent(offset: 0, length: length, slice: slice, start: offset)

@@ -107,5 +107,6 @@ struct VolumeSeams: Sendable {
     /// Held as long as the volume is.
     var state: StateDirectory?
     var placedReader: (any PlacedReader)?
+    var faultPlan: (@Sendable (FaultPoint) -> Void)?
     var networkSync: (@Sendable () async throws(VolumeError) -> Void)?
 }

@@ -34,6 +34,10 @@ package enum FaultPoint: String, CaseIterable, Sendable {
     case release
     /// The log is released; files of the checkpoint are still there.
     case released
+    /// What lives of sparse segments of the log is copied, and nothing points there yet.
+    case compaction
+    /// The copies are what the view knows; the segments are still there.
+    case compacted
 }
 
 extension CheckpointEnvironment {

@@ -11,15 +11,20 @@ package struct OperationRecord: Hashable, Sendable {
         package let slice: UInt64
         package let offset: UInt32
         package let length: UInt32
+        /// They are in the slice already, and from now on here.
+        package let isMove: Bool
 
-        package init(slice: UInt64, offset: UInt32, length: UInt32) {
+        package init(slice: UInt64, offset: UInt32, length: UInt32, isMove: Bool = false) {
             self.slice = slice
             self.offset = offset
             self.length = length
+            self.isMove = isMove
         }
     }
 
     package static let version: UInt8 = 1
+    /// Of records whose data is moved: who knows version 1 alone would take it for appended.
+    package static let moveVersion: UInt8 = 2
     package static let rowsMax = 1 << 20
 
     /// How many inodes there are after the operation, and bytes that extents cover.
@@ -37,7 +42,7 @@ package struct OperationRecord: Hashable, Sendable {
 
     package var bytes: [UInt8] {
         var writer = ByteWriter(reserving: 64 + rows.count * 64)
-        writer.write(Self.version)
+        writer.write(data?.isMove == true ? Self.moveVersion : Self.version)
         writer.write(inodes)
         writer.write(stored)
         writer.write(data != nil)
@@ -68,7 +73,7 @@ package struct OperationRecord: Hashable, Sendable {
 
     private init(from reader: inout ByteReader) throws(CodecError) {
         let version = try reader.readUInt8()
-        guard version == Self.version else {
+        guard version == Self.version || version == Self.moveVersion else {
             throw .unknownTag(UInt32(version), of: "log record version")
         }
         inodes = try reader.readUInt64()
@@ -77,9 +82,11 @@ package struct OperationRecord: Hashable, Sendable {
             data = Data(
                 slice: try reader.readUInt64(),
                 offset: try reader.readUInt32(),
-                length: try reader.readUInt32()
+                length: try reader.readUInt32(),
+                isMove: version == Self.moveVersion
             )
         } else {
+            guard version == Self.version else { throw .invalidValue("a move of nothing") }
             data = nil
         }
         let count = try reader.readLength(limit: Self.rowsMax, itemSize: 3)

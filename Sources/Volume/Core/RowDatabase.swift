@@ -49,6 +49,9 @@ package struct LocalState: Sendable {
 package struct RowBatch: Sendable {
     package var rows: [RowImage] = []
     package var newPieces: [(slice: UInt64, piece: Piece)] = []
+    /// Slices that look elsewhere in the log than before, and then all their pieces.
+    package var rewritten: Set<UInt64> = []
+    package var newSets: [(slice: UInt64, pieces: [Piece])] = []
     package var newUnplaced: [UInt64] = []
     /// Slices of which nothing local is needed any more.
     package var dropped: [UInt64] = []
@@ -57,6 +60,7 @@ package struct RowBatch: Sendable {
 
     package var isEmpty: Bool {
         rows.isEmpty && newPieces.isEmpty && newUnplaced.isEmpty && dropped.isEmpty
+            && rewritten.isEmpty
     }
 }
 

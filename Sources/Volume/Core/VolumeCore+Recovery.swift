@@ -91,10 +91,12 @@ extension VolumeCore {
                 throw .corrupt("record \(entry.lsn) has other data than it says")
             }
             if let slice = slices[data.slice] {
-                addPiece(
-                    Piece(offset: data.offset, length: data.length, place: entry.place),
-                    to: slice
-                )
+                let piece = Piece(offset: data.offset, length: data.length, place: entry.place)
+                if !data.isMove {
+                    addPiece(piece, to: slice)
+                } else if slice.unplaced != nil {
+                    replacePieces(of: slice, with: [piece])
+                }
             }
         }
         inodeCount = record.inodes

@@ -76,6 +76,9 @@ final class VolumeCore {
     var hotBytes: [UInt64: UInt64] = [:]
     /// Which slices have pieces in a segment.
     var slicesInSegment: [UInt64: Set<UInt64>] = [:]
+    /// Segments that could not go when the log was last looked at for compaction, and when.
+    var hotAtLastLook = 0
+    var lastLook: Duration
 
     static let pendingMax = 4096
     /// Numbers are set aside in blocks, so that the mark is rarely written.
@@ -94,6 +97,7 @@ final class VolumeCore {
         token = configuration.token
         lastCommit = time.uptime
         lastSync = time.uptime
+        lastLook = time.uptime
     }
 
     var now: RowTime {
@@ -239,6 +243,9 @@ final class VolumeCore {
         batch.rows.reserveCapacity(pending.count)
         for (id, value) in pending {
             batch.rows.append(RowImage(table: id.table, key: id.key, value: value))
+        }
+        for number in batch.rewritten.sorted() {
+            if let slice = slices[number] { batch.newSets.append((number, slice.pieces)) }
         }
         do throws(VolumeError) {
             try database.apply(batch, generation: generation)

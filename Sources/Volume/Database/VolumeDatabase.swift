@@ -197,6 +197,13 @@ final class VolumeDatabase: RowDatabase {
                 )
             }
             for (slice, piece) in batch.newPieces { try put(piece, of: slice) }
+            for (slice, pieces) in batch.newSets {
+                try connection.run(
+                    "DELETE FROM pieces WHERE slice = ?",
+                    .integer(Int64(bitPattern: slice))
+                )
+                for piece in pieces { try put(piece, of: slice) }
+            }
             for slice in batch.dropped {
                 let number = SQLite.Value.integer(Int64(bitPattern: slice))
                 try connection.run("DELETE FROM pieces WHERE slice = ?", number)

@@ -77,6 +77,15 @@ struct CheckpointCrashTests {
             let bytes = noise(number * 9000 + round, seed: UInt64(round * 10 + number))
             try volume.makeFile("file-\(number)", in: folder.inode, bytes)
         }
+        // Pages of a file that lose all but the last, so that segments are worth compaction.
+        try volume.makeFile("pages-\(round)")
+        let pages = try volume.lookup(.root, volume.name("pages-\(round)")).inode
+        let handle = try volume.open(pages, flags: [.write], context: someone)
+        for page in 0..<60 {
+            let bytes = noise(10_000, seed: UInt64(1000 * round + page))
+            try volume.write(handle, UInt64(page % 20) * 10_000, bytes)
+        }
+        volume.release(handle)
         let big = noise(round == 0 ? 900_000 : 500_000, seed: UInt64(100 + round))
         try volume.makeFile("big-\(round)", big)
         if round > 0 {
@@ -91,9 +100,11 @@ struct CheckpointCrashTests {
         let world = try await CheckpointWorld(disk, .new, blobs: blobs, ledger: ledger) {
             recorder.pass($0)
         }
+        world.volume.setFaultPlan { recorder.pass($0) }
         for round in 0..<rounds {
             try change(world.volume, round: round)
             recorder.begin(round: round)
+            #expect(try world.volume.compact() > 0)
             ledger.failPublications(faults)
             try await world.checkpointer.sync()
             calm.trees.append(try await world.describe())

@@ -16,6 +16,8 @@ enum CrashOperation: CustomStringConvertible {
     case cut
     /// It ends: published if the number is even, given up otherwise.
     case endCut(UInt32)
+    /// Segments of the log of which not all lives are written again.
+    case compact
 
     var description: String {
         switch self {
@@ -27,6 +29,7 @@ enum CrashOperation: CustomStringConvertible {
         case .close: ".close"
         case .cut: ".cut"
         case .endCut(let number): ".endCut(\(number))"
+        case .compact: ".compact"
         }
     }
 }
@@ -44,6 +47,7 @@ extension TestRandom {
         case 6: .close
         case 7, 8: .cut
         case 9, 10: .endCut(number())
+        case 11: .compact
         default: .model(operation())
         }
     }

@@ -70,6 +70,9 @@ final class CrashRun {
         case .cut:
             try life.cut()
             history.synced = history.last
+        case .compact:
+            try life.volume.compact(quarters: 4)
+            history.synced = history.last
         case .endCut(let number):
             try life.endCut(publishes: number % 2 == 0)
         }
