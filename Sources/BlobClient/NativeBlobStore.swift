@@ -50,10 +50,14 @@ package final class NativeBlobStore: BlobStore {
         }
     }
 
-    package func store(_ bytes: [UInt8]) async throws(BlobStoreError) -> StoredBlob {
+    package func store(
+        _ bytes: [UInt8],
+        registered: (@Sendable () -> Void)?
+    ) async throws(BlobStoreError) -> StoredBlob {
         let encoded = try await client.encode(bytes)
         let registration = try await register(encoded)
         if !registration.isCertified {
+            registered?()
             try await certify(encoded, registration)
         }
         client.remember(encoded.metadata)

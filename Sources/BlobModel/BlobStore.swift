@@ -60,6 +60,13 @@ package enum BlobStoreError: Error, Equatable, Sendable {
     }
 }
 
+extension BlobStore {
+    /// Stores `bytes`, and returns when their certificate is on the ledger.
+    package func store(_ bytes: [UInt8]) async throws(BlobStoreError) -> StoredBlob {
+        try await store(bytes, registered: nil)
+    }
+}
+
 /// Keeps immutable bytes for one volume.
 package protocol BlobStore: Sendable {
     /// The length of a blob of `length` bytes when encoded, all slivers and metadata together;
@@ -72,7 +79,12 @@ package protocol BlobStore: Sendable {
     /// Stores `bytes`, and returns when their certificate is on the ledger.
     ///
     /// Idempotent: storing the same bytes again, also after a crash, registers and pays once.
-    func store(_ bytes: [UInt8]) async throws(BlobStoreError) -> StoredBlob
+    /// `registered` is told when the ledger knows the blob and none of it is uploaded yet; not
+    /// where it was certified before.
+    func store(
+        _ bytes: [UInt8],
+        registered: (@Sendable () -> Void)?
+    ) async throws(BlobStoreError) -> StoredBlob
 
     /// Reads `range` (bytes of the blob), all of it or nothing.
     func read(

@@ -1,4 +1,5 @@
 package import BlobModel
+internal import Synchronization
 internal import Testing
 
 /// What every `BlobStore` must do, whatever is behind it.
@@ -13,6 +14,7 @@ package struct BlobStoreSuite {
         try await whatIsStoredIsRead()
         try await rangesAreExact()
         try await storingTwiceGivesOneBlob()
+        try await registrationIsToldOnce()
         try await unknownBlobsAreNotFound()
         try await lengthsAreCountedAsTheyAreBilled()
     }
@@ -33,6 +35,16 @@ package struct BlobStoreSuite {
                 )
                 #expect(read == bytes, "\(count) bytes")
             }
+        }
+    }
+
+    private func registrationIsToldOnce() async throws {
+        let store = try await make()
+        let told = Mutex(0)
+        let bytes = TestNetwork.bytes(3000)
+        for _ in 0..<2 {
+            _ = try await store.store(bytes) { told.withLock { $0 += 1 } }
+            #expect(told.withLock { $0 } == 1)
         }
     }
 

@@ -14,6 +14,8 @@ package enum FaultPoint: String, CaseIterable, Sendable {
     case sealed
     /// The rows of a pack are placed; it is about to be stored.
     case storing
+    /// A pack is registered on the ledger, and none of it is uploaded.
+    case registered
     /// A pack of contents is certified, and nobody here has written that down.
     case certified
     /// A pack of the rows of a new base is on the disk; more may follow.

@@ -13,8 +13,10 @@ struct Uploads: Sendable {
     }
 
     func store(_ pack: CheckpointWork.Sealed) async throws(CheckpointError) -> StoredBlob {
+        let environment = work.environment
+        let registered: @Sendable () -> Void = { environment.pass(.registered) }
         do throws(BlobStoreError) {
-            return try await work.environment.blobs.store(pack.bytes)
+            return try await environment.blobs.store(pack.bytes, registered: registered)
         } catch {
             throw .blobs(error)
         }

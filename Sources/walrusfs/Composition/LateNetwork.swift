@@ -197,8 +197,11 @@ struct LateBlobStore: BlobStore {
 
     var metadataLength: UInt64 { network.found?.blobs.metadataLength ?? 0 }
 
-    func store(_ bytes: [UInt8]) async throws(BlobStoreError) -> StoredBlob {
-        try await network.reachedBlobs().store(bytes)
+    func store(
+        _ bytes: [UInt8],
+        registered: (@Sendable () -> Void)?
+    ) async throws(BlobStoreError) -> StoredBlob {
+        try await network.reachedBlobs().store(bytes, registered: registered)
     }
 
     func read(

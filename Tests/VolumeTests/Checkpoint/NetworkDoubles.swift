@@ -40,6 +40,7 @@ final class FaultPlan: Sendable {
 final class InMemoryBlobStore: BlobStore {
     private struct State {
         var blobs: [BlobID: [UInt8]] = [:]
+        var registered: Set<BlobID> = []
         var storeCalls = 0
         var readCalls = 0
         var bytesRead = 0
@@ -66,8 +67,10 @@ final class InMemoryBlobStore: BlobStore {
         state = Mutex(other.state.withLock { $0 })
     }
 
-    /// What is stored, and so paid for.
+    /// What is stored and certified.
     var blobs: [BlobID: [UInt8]] { state.withLock { $0.blobs } }
+    /// How many blobs are registered, and so paid for.
+    var paidCount: Int { state.withLock { $0.registered.count } }
     var storeCalls: Int { state.withLock { $0.storeCalls } }
     var readCalls: Int { state.withLock { $0.readCalls } }
     var bytesRead: Int { state.withLock { $0.bytesRead } }
@@ -91,7 +94,10 @@ final class InMemoryBlobStore: BlobStore {
         length > Self.lengthMax ? nil : length * 5 + 10 * metadataLength
     }
 
-    func store(_ bytes: [UInt8]) async throws(BlobStoreError) -> StoredBlob {
+    func store(
+        _ bytes: [UInt8],
+        registered: (@Sendable () -> Void)?
+    ) async throws(BlobStoreError) -> StoredBlob {
         if plan.strikes() { throw .unavailable("planned") }
         if let gate = state.withLock({ $0.gate }) {
             // Only cancellation ends the sleep early, and then nothing is tested.
@@ -99,6 +105,11 @@ final class InMemoryBlobStore: BlobStore {
         }
         guard UInt64(bytes.count) <= Self.lengthMax else { throw .invalidRequest("too long") }
         let blob = BlobID(bytes: Blake2b256.hash(bytes, kind: "test-blob"))
+        let isCertified = state.withLock { state in
+            state.registered.insert(blob)
+            return state.blobs[blob] != nil
+        }
+        if !isCertified { registered?() }
         let isLost = state.withLock { state in
             state.storeCalls += 1
             state.blobs[blob] = bytes

@@ -108,7 +108,7 @@ struct CheckpointCrashTests {
             ledger.failPublications(faults)
             try await world.checkpointer.sync()
             calm.trees.append(try await world.describe())
-            calm.blobCounts.append(blobs.blobs.count)
+            calm.blobCounts.append(blobs.paidCount)
         }
         calm.images = recorder.take()
         return calm
@@ -145,7 +145,7 @@ struct CheckpointCrashTests {
         #expect(tree == calm.trees[image.round + 1], "\(what): the tree")
         #expect(ledger.head?.sequence ?? 0 >= UInt64(image.round + 1), "\(what): the head")
         // Nothing is paid twice: there are as many blobs as without a crash, and no other ones.
-        let paid = blobs.blobs.count
+        let paid = blobs.paidCount
         #expect(paid <= calm.blobCounts[image.round + 1], "\(what): \(paid) blobs")
         // Nor uploaded: what was certified and written down is not stored again. What was in
         // flight is offered again, and the network has it.
