@@ -48,6 +48,7 @@ extension VolumeCore {
         precondition(cutInFlight == cut, "only the cut in flight can be abandoned")
         cutInFlight = nil
         let dead = slices.values.filter { $0.unplaced != nil && $0.row.refs == 0 }
+            .sorted { $0.number < $1.number }
         if !dead.isEmpty {
             try beginChange(bytes: 64 * dead.count)
             for slice in dead {
@@ -159,7 +160,7 @@ extension VolumeCore {
     func trimLog() throws(VolumeError) {
         guard failure == nil else { return }
         for segment in removableSegments() {
-            for number in slicesInSegment[segment.number] ?? [] {
+            for number in (slicesInSegment[segment.number] ?? []).sorted() {
                 slices[number]?.pieces.removeAll { $0.place.segment == segment.number }
                 try database.dropPieces(of: number, in: segment.number)
             }

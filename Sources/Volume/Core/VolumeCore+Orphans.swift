@@ -32,8 +32,7 @@ extension VolumeCore {
     /// Removes a few orphans; more of them wait for the background.
     func reapSome() throws(VolumeError) {
         guard failure == nil, !configuration.readOnly, token != nil else { return }
-        let some =
-            reapable.count <= Self.reapBatch ? reapable : Set(reapable.prefix(Self.reapBatch))
+        let some = reapable.first(Self.reapBatch)
         guard !some.isEmpty else { return }
         do throws(VolumeError) {
             try reap(some.sorted())
@@ -107,7 +106,9 @@ extension VolumeCore {
                 value: nil
             )
         ]
-        for name in try attributes(of: entry).keys {
+        for name in try attributes(of: entry).keys
+            .sorted(by: { $0.lexicographicallyPrecedes($1) })
+        {
             keys.append(
                 RowImage(
                     table: RowTable.xattrs.rawValue,

@@ -27,7 +27,7 @@ final class VolumeCore {
     var files: [UInt64: OpenFile] = [:]
     var nextHandle: UInt64 = 1
     /// Inodes without links that wait for their removal.
-    var reapable: Set<UInt64> = []
+    var reapable = ReapQueue()
 
     /// After-images that the database does not have yet; nil values are tombstones.
     private(set) var pending: [RowID: [UInt8]?] = [:]
@@ -315,14 +315,11 @@ final class VolumeCore {
     private func writeAccessTimes() throws(VolumeError) {
         guard failure == nil, !configuration.readOnly, token != nil else { return }
         let isClean = dirtySince == nil
-        var count = 0
-        for inode in inodes.values where inode.hasNewAccess && inode.row.links > 0 {
-            if count == 0 { try log.reserve(1 << 20, frees: false) }
-            touch(inode)
-            count += 1
-            if count == 4096 { break }
-        }
-        guard count > 0 else { return }
+        let read = inodes.values.filter { $0.hasNewAccess && $0.row.links > 0 }
+            .sorted { $0.number < $1.number }
+        guard !read.isEmpty else { return }
+        try log.reserve(1 << 20, frees: false)
+        for inode in read.prefix(4096) { touch(inode) }
         try finish()
         // Access times alone are no reason to publish.
         if isClean { dirtySince = nil }

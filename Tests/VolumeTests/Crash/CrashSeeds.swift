@@ -6,7 +6,7 @@ import Testing
 /// Which seeds are run: CI's, or those of the environment.
 ///
 /// `WALRUS_CRASH_SEED=n` replays one, `WALRUS_CRASH_SEEDS=n` runs so many instead of CI's, from
-/// `WALRUS_CRASH_FIRST` on. `SWIFT_DETERMINISTIC_HASHING=1` makes a replay exact.
+/// `WALRUS_CRASH_FIRST` on. ``ReplayTests`` sees to it that a replay is exact.
 enum CrashSeeds {
     private static func number(_ name: String) -> UInt64? {
         ProcessInfo.processInfo.environment[name].flatMap { UInt64($0) }

@@ -32,7 +32,7 @@ func report(
     _ operations: [CrashOperation],
     _ failure: ([CrashOperation]) -> String?
 ) -> String {
-    let whole = failure(operations) ?? "it does not fail again: set SWIFT_DETERMINISTIC_HASHING=1"
+    let whole = failure(operations) ?? "it does not fail again"
     let (fewer, last) = shrink(operations, failure)
     let list = fewer.map(\.description).joined(separator: ", ")
     return """
