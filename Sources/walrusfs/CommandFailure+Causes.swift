@@ -86,7 +86,11 @@ extension CommandFailure {
                 .tooManyLinks, .fileTooLarge, .attributeTooLarge, .unsupported, .badHandle:
                 .failure
             }
-        self.init(status, "the volume '\(volume)': \(error)")
+        self.init(
+            status,
+            "the volume '\(volume)': \(error)",
+            advice: status == .damaged ? "see what 'walrusfs fsck \(volume)' says" : nil
+        )
     }
 
     init(_ error: SystemError) {
