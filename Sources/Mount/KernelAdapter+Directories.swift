@@ -15,6 +15,10 @@ extension KernelAdapter {
         }
     }
 
+    /// Bytes of an answer, some 2,000 names: the C library asks for as much as our blocks have, and
+    /// seekdir(3) throws away what comes after the place.
+    private static let listingMax = 64 << 10
+
     /// Lists entries; with `attributes`, each counts as a lookup, save `.` and `..`.
     ///
     /// An entry that did not fit is not counted. The count goes up before the answer is sent,
@@ -29,12 +33,16 @@ extension KernelAdapter {
         let buffer = buffers.take()
         defer { buffers.giveBack(buffer) }
         let room = unsafe UnsafeMutableRawBufferPointer(
-            rebasing: buffer.bytes[..<min(length, buffer.bytes.count)]
+            rebasing: buffer.bytes[..<min(length, Self.listingMax)]
         )
         var used = 0
         var told: [InodeNumber] = []
         do throws(VolumeError) {
-            try volume.readDirectory(HandleNumber(handle), after: cookie) { entry in
+            try volume.readDirectory(
+                HandleNumber(handle),
+                after: cookie,
+                withAttributes: withAttributes
+            ) { entry in
                 let size = unsafe reply.withRequest { request in
                     unsafe add(
                         entry,
@@ -46,7 +54,7 @@ extension KernelAdapter {
                 guard used + size <= room.count else { return false }
                 used += size
                 if withAttributes, entry.name != [0x2E], entry.name != [0x2E, 0x2E] {
-                    told.append(entry.attributes.inode)
+                    told.append(entry.inode)
                 }
                 return true
             }
@@ -69,8 +77,9 @@ extension KernelAdapter {
         let start = unsafe room.baseAddress?.assumingMemoryBound(to: CChar.self)
         return unsafe (entry.name + [0]).withUnsafeBytes { name in
             let name = unsafe name.baseAddress?.assumingMemoryBound(to: CChar.self)
-            if withAttributes {
-                let parameters = self.entry(entry.attributes)
+            // `.` and `..` have theirs in any case.
+            if withAttributes, let attributes = entry.attributes {
+                let parameters = self.entry(attributes)
                 return unsafe withUnsafePointer(to: parameters) {
                     unsafe fuse_add_direntry_plus(
                         request,
@@ -82,7 +91,11 @@ extension KernelAdapter {
                     )
                 }
             }
-            return unsafe withUnsafePointer(to: stat(entry.attributes)) {
+            // All that the kernel takes of it.
+            var status = stat()
+            status.st_ino = UInt(entry.inode.rawValue)
+            status.st_mode = entry.kind.modeBits
+            return unsafe withUnsafePointer(to: status) {
                 unsafe fuse_add_direntry(
                     request,
                     start,

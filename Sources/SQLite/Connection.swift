@@ -23,6 +23,8 @@ package struct ConnectionOptions: Sendable {
     package var busyTimeout: Int32 = 5000
     /// Pages after which a commit also checkpoints, 0: only ``Connection/checkpoint(_:)`` does.
     package var automaticCheckpointPages: Int64 = 1000
+    /// Bytes to which the write-ahead log is cut when it begins anew; nil: it keeps its length.
+    package var logBytes: Int64?
     /// Memory for pages.
     package var cacheKibibytes: Int64 = 8192
     package var enforcesForeignKeys = true
@@ -79,6 +81,10 @@ package final class Connection {
         try set("cache_size", to: "\(cache)", reads: .integer(cache))
         try set("trusted_schema", to: "0", reads: .integer(0))
         try set("cell_size_check", to: "1", reads: .integer(1))
+        if let limit = options.logBytes {
+            try set("journal_size_limit", to: "\(limit)", reads: .integer(limit))
+        }
+        if options.automaticCheckpointPages == 0 { database.watchLog() }
     }
 
     /// Sets a pragma and checks that it is set: unknown or refused ones are silent otherwise.
@@ -126,6 +132,11 @@ package final class Connection {
         statements[sql] = statement
         return statement
     }
+
+    /// Pages in the write-ahead log as of the last commit, checkpointed ones too until it begins anew.
+    ///
+    /// Only where automatic checkpoints are off: it says when one is due.
+    package var logPages: Int { database.logPages }
 
     /// Rows that the last INSERT, UPDATE or DELETE changed.
     package var changes: Int64 { unsafe sqlite3_changes64(database.handle) }

@@ -5,6 +5,8 @@ internal import CSQLite
     let handle: OpaquePointer
     /// Kept for as long as SQLite may come back to it.
     private let files: FileSystemVFS?
+    /// Pages in the write-ahead log as of the last commit, if that is watched.
+    private(set) var logPages = 0
 
     init(_ path: String, _ access: Int32, _ files: FileSystemVFS?) throws(SQLiteError) {
         self.files = files
@@ -26,6 +28,21 @@ internal import CSQLite
     }
 
     deinit { unsafe sqlite3_close_v2(handle) }
+
+    /// Counts ``logPages`` from now on; automatic checkpoints end, which take the same hook.
+    func watchLog() {
+        // SQLite calls it within calls on this handle only, so this object is there.
+        unsafe sqlite3_wal_hook(
+            handle,
+            { context, _, _, pages in
+                guard let context = unsafe context else { return SQLITE_OK }
+                let database = unsafe Unmanaged<Database>.fromOpaque(context)
+                unsafe database.takeUnretainedValue().logPages = Int(pages)
+                return SQLITE_OK
+            },
+            Unmanaged.passUnretained(self).toOpaque()
+        )
+    }
 
     /// What SQLite says about the call that just failed.
     func failure(_ code: Int32, _ statement: String) -> SQLiteError {

@@ -6,6 +6,14 @@ extension MountableVolume {
         throw .noAttribute
     }
 
+    package func readDirectory(
+        _ handle: HandleNumber,
+        after cookie: UInt64,
+        _ body: (DirectoryEntry) -> Bool
+    ) throws(VolumeError) {
+        try readDirectory(handle, after: cookie, withAttributes: true, body)
+    }
+
     package func allocate(
         _ handle: HandleNumber,
         mode: AllocationMode,

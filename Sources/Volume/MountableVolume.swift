@@ -188,6 +188,7 @@ package protocol MountableVolume: Sendable {
     func readDirectory(
         _ handle: HandleNumber,
         after cookie: UInt64,
+        withAttributes: Bool,
         _ body: (DirectoryEntry) -> Bool
     ) throws(VolumeError)
 

@@ -43,7 +43,9 @@ extension Volume {
     /// Makes the view durable, then removes what of the log nobody needs any more.
     private func release() throws(VolumeError) {
         let isWorth = try locked { (core) throws(VolumeError) in
-            core.log.segments().count > 2 && core.committedLSN > core.durableViewLSN
+            let isLong = core.database.logPages > core.configuration.viewLogPages
+            return (core.log.segments().count > 2 || isLong)
+                && core.committedLSN > core.durableViewLSN
         }
         guard isWorth else { return }
         try locked { (core) throws(VolumeError) in

@@ -162,12 +162,18 @@ extension Volume {
     package func readDirectory(
         _ handle: HandleNumber,
         after cookie: UInt64,
+        withAttributes: Bool,
         _ body: (DirectoryEntry) -> Bool
     ) throws(VolumeError) {
         var cookie = cookie
         while true {
             let entries = try locked { (core) throws(VolumeError) in
-                try core.readDirectory(handle.rawValue, after: cookie, limit: Self.listingStep)
+                try core.readDirectory(
+                    handle.rawValue,
+                    after: cookie,
+                    limit: Self.listingStep,
+                    withAttributes: withAttributes
+                )
             }
             for entry in entries {
                 guard body(entry) else { return }

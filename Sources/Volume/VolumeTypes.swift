@@ -158,14 +158,27 @@ package struct OpenFlags: OptionSet, Sendable {
 /// One row of a directory listing.
 package struct DirectoryEntry: Sendable {
     package let name: [UInt8]
-    package let attributes: InodeAttributes
+    package let inode: InodeNumber
+    package let kind: FileKind
+    /// Nil where they were not asked for.
+    package let attributes: InodeAttributes?
     /// Where to go on after this entry; never reused within a directory.
     package let cookie: UInt64
 
+    package init(name: [UInt8], inode: InodeNumber, kind: FileKind, cookie: UInt64) {
+        self.name = name
+        self.inode = inode
+        self.kind = kind
+        self.cookie = cookie
+        attributes = nil
+    }
+
     package init(name: [UInt8], attributes: InodeAttributes, cookie: UInt64) {
         self.name = name
-        self.attributes = attributes
+        inode = attributes.inode
+        kind = attributes.kind
         self.cookie = cookie
+        self.attributes = attributes
     }
 }
 

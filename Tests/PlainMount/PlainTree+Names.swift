@@ -236,6 +236,7 @@ extension PlainTree {
     func readDirectory(
         _ handle: HandleNumber,
         after cookie: UInt64,
+        withAttributes: Bool,
         _ body: (DirectoryEntry) -> Bool
     ) throws(VolumeError) {
         let entries = try state.withLock { state throws(VolumeError) in

@@ -119,4 +119,49 @@ struct CacheTests {
             #expect(try volume.list(folder).count == 6001)
         }
     }
+
+    /// As a million of them would drive out everything else.
+    @Test func aListingOfNamesLooksAtNoInode() throws {
+        try VolumeHarness.with { harness in
+            for index in 0..<300 { try harness.volume.makeFile("f\(index)") }
+            try harness.volume.synchronize()
+            try harness.kill()
+            let volume = harness.volume
+            let handle = try volume.openDirectory(.root)
+            defer { volume.releaseDirectory(handle) }
+            var names: [DirectoryEntry] = []
+            try volume.readDirectory(handle, after: 2, withAttributes: false) { entry in
+                names.append(entry)
+                return true
+            }
+            #expect(names.count == 300)
+            #expect(names.allSatisfy { $0.attributes == nil && $0.kind == .regular })
+            volume.core.withLock { #expect($0.inodes.count == 1) }
+            let whole = try volume.list(.root)
+            #expect(whole.map(\.inode) == names.map(\.inode))
+            #expect(whole.map(\.attributes?.inode) == names.map(\.inode))
+        }
+    }
+
+    /// It had 4 GiB after some hundred thousand changes all over a large directory, and each read
+    /// of a page took longer for it.
+    @Test func theViewsOwnLogBeginsAnew() throws {
+        try VolumeHarness.with { harness in
+            harness.configuration.viewLogPages = 64
+            try harness.kill()
+            let volume = harness.volume
+            var most = 0
+            for round in 0..<40 {
+                for index in 0..<100 { try volume.makeFile("\(round)-\(index)") }
+                harness.time.advance(by: harness.configuration.commitAge)
+                try volume.tick()
+                most = max(most, volume.core.withLock { $0.database.logPages })
+            }
+            // What one round adds may come on top.
+            #expect(most > 64 && most < 64 + 400, "\(most) pages")
+            try harness.kill()
+            #expect(try harness.volume.list(.root).count == 4000)
+            try harness.volume.checkInvariants()
+        }
+    }
 }

@@ -89,6 +89,9 @@ package protocol RowDatabase: AnyObject {
     /// Rows put since the last commit.
     var uncommittedRows: Int { get }
 
+    /// Pages in the view's own log, which grows until ``makeDurable()``.
+    var logPages: Int { get }
+
     func localState() throws(VolumeError) -> LocalState
 
     func value(_ table: RowTable, _ key: [UInt8]) throws(VolumeError) -> [UInt8]?

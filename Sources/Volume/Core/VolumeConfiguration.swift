@@ -21,6 +21,9 @@ package struct VolumeConfiguration: Sendable {
     package var syncAge: Duration = .seconds(1)
     /// The view is committed after so long.
     package var commitAge: Duration = .seconds(5)
+    /// Pages of the view's own log beyond which it begins anew, 64 MiB: each page that is read is
+    /// looked for in it, so it must not grow with the work.
+    package var viewLogPages = 16384
     /// Owner of the root directory of a new volume.
     package var rootUser: UInt32 = 0
     package var rootGroup: UInt32 = 0

@@ -238,10 +238,12 @@ extension VolumeCore {
         if entry.row.links == 0 { noteOrphan(entry) }
     }
 
+    /// Without attributes no inode is looked at, which a million names would drive out of memory.
     func readDirectory(
         _ handle: UInt64,
         after cookie: UInt64,
-        limit: Int
+        limit: Int,
+        withAttributes: Bool = true
     ) throws(VolumeError) -> [DirectoryEntry] {
         guard let file = files[handle], file.isDirectory else { throw .badHandle }
         let directory = file.inode
@@ -268,11 +270,18 @@ extension VolumeCore {
         )
         for (name, row) in found {
             entries.append(
-                DirectoryEntry(
-                    name: name,
-                    attributes: try child(row).inodeAttributes,
-                    cookie: row.cookie
-                )
+                withAttributes
+                    ? DirectoryEntry(
+                        name: name,
+                        attributes: try child(row).inodeAttributes,
+                        cookie: row.cookie
+                    )
+                    : DirectoryEntry(
+                        name: name,
+                        inode: InodeNumber(row.inode),
+                        kind: FileKind(rawValue: row.kind) ?? .regular,
+                        cookie: row.cookie
+                    )
             )
         }
         return entries

@@ -18,6 +18,7 @@ final class VolumeDatabase: RowDatabase {
     private let putPiece: Statement
     private let listDirectory: Statement
     private(set) var uncommittedRows = 0
+    var logPages: Int { connection.logPages }
 
     /// `files` is where the database lies, nil on the machine's disk.
     init(_ path: String, files: FileSystemVFS? = nil) throws(SQLiteError) {
@@ -28,6 +29,7 @@ final class VolumeDatabase: RowDatabase {
         options.automaticCheckpointPages = 0
         options.enforcesForeignKeys = false
         options.cacheKibibytes = 32 << 10
+        options.logBytes = 64 << 20
         options.files = files
         connection = try Connection(path, options)
         try connection.execute(VolumeSchema.statements)
