@@ -108,7 +108,8 @@ extension KernelAdapter {
     func entry(_ attributes: InodeAttributes) -> fuse_entry_param {
         fuse_entry_param(
             ino: attributes.inode.rawValue,
-            generation: attributes.generation,
+            // The kernel knows the root from the start, by generation 0.
+            generation: attributes.inode == .root ? 0 : attributes.generation,
             attr: stat(attributes),
             attr_timeout: attributeTimeout(attributes),
             entry_timeout: options.timeout

@@ -23,9 +23,10 @@ extension VolumeCore {
     }
 
     func lookup(_ parent: UInt64, _ name: [UInt8]) throws(VolumeError) -> InodeAttributes {
+        // The kernel asks so for any inode that it has a file handle of, and has forgotten.
+        if name == [0x2E] { return try inode(parent).inodeAttributes }
         let directory = try directory(parent)
         try check(name)
-        if name == [0x2E] { return directory.inodeAttributes }
         if name == [0x2E, 0x2E] { return try inode(directory.row.parent).inodeAttributes }
         guard let found = try dirent(parent, name) else { throw .notFound }
         return try child(found).inodeAttributes
