@@ -146,12 +146,8 @@ extension KernelAdapter {
         to target: (parent: UInt64, name: UnsafePointer<CChar>?),
         _ flags: UInt32
     ) {
-        let known = RenameFlags([.noReplace, .exchange])
         let asked = RenameFlags(rawValue: flags)
-        // RENAME_WHITEOUT is for the upper layer of overlayfs, which a volume is not.
-        guard known.isSuperset(of: asked), asked != known else {
-            return reply.fail(.invalidArgument)
-        }
+        guard asked.areKnown else { return reply.fail(.invalidArgument) }
         let context = reply.context
         do throws(VolumeError) {
             try unsafe volume.rename(

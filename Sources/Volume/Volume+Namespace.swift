@@ -134,7 +134,8 @@ extension Volume {
                 name,
                 to: newParent.rawValue,
                 newName,
-                flags: flags
+                flags: flags,
+                context: context
             )
         }
     }

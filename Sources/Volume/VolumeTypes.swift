@@ -189,6 +189,15 @@ package struct RenameFlags: OptionSet, Sendable {
 
     package static let noReplace = RenameFlags(rawValue: 1)
     package static let exchange = RenameFlags(rawValue: 2)
+    /// Leaves a character device 0, 0 in the old place, which hides what a lower layer of overlayfs
+    /// has there.
+    package static let whiteout = RenameFlags(rawValue: 4)
+
+    /// Whether rename(2) has a meaning for them together.
+    package var areKnown: Bool {
+        isSubset(of: [.noReplace, .exchange, .whiteout])
+            && (!contains(.exchange) || self == .exchange)
+    }
 }
 
 package struct AllocationMode: OptionSet, Sendable {

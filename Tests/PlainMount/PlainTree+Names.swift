@@ -178,6 +178,7 @@ extension PlainTree {
         try state.withLock { state throws(VolumeError) in
             let moved = try state.child(parent.rawValue, name)
             let there = try state.inode(newParent.rawValue).entries[newName]?.inode
+            if flags.contains(.whiteout) { throw .invalidArgument }
             if flags.contains(.noReplace), there != nil { throw .exists }
             if moved == there { return }
             if flags.contains(.exchange) {

@@ -287,4 +287,40 @@ struct SemanticsTests {
         // Nothing is left of the file, so there is room again.
         try await wait()
     }
+
+    @Test func aRenameCanLeaveAWhiteout() throws {
+        try VolumeHarness.with { harness in
+            let inode = try harness.volume.makeFile("a", [1, 2])
+            try harness.volume.makeFile("b", [3])
+            try harness.volume.rename(
+                .root,
+                [0x61],
+                to: .root,
+                [0x62],
+                flags: [.whiteout],
+                context: someone
+            )
+            try harness.kill()
+            let volume = harness.volume
+            let left = try volume.lookup(.root, [0x61])
+            #expect(left.kind == .characterDevice && left.device == 0 && left.permissions == 0)
+            #expect(left.user == someone.user)
+            #expect(try volume.lookup(.root, [0x62]).inode == inode)
+            #expect(try volume.list(.root).count == 2)
+            #expect(try volume.statistics().inodesUsed == 3)
+            try volume.checkInvariants()
+        }
+    }
+
+    /// The kernel looks up `.` of what it has a file handle of and has forgotten.
+    @Test func everyInodeIsFoundByItsNumber() throws {
+        try VolumeHarness.with { harness in
+            let inode = try harness.volume.makeFile("a")
+            try harness.kill()
+            #expect(try harness.volume.lookup(inode, [0x2E]).inode == inode)
+            try harness.volume.unlink(.root, [0x61], context: someone)
+            try harness.kill()
+            #expect(throws: VolumeError.stale) { try harness.volume.lookup(inode, [0x2E]) }
+        }
+    }
 }

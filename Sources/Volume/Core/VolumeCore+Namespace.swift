@@ -73,8 +73,8 @@ extension VolumeCore {
         touch(directory)
     }
 
-    /// Makes an inode in memory and in the operation.
-    private func newInode(
+    /// Makes an inode in memory and in the operation; throws before it has changed anything.
+    func newInode(
         in parent: InodeEntry,
         kind: FileKind,
         permissions: UInt16,

@@ -14,10 +14,10 @@ extension VolumeCore {
         _ name: [UInt8],
         to newParent: UInt64,
         _ newName: [UInt8],
-        flags: RenameFlags
+        flags: RenameFlags,
+        context: RequestContext
     ) throws(VolumeError) {
-        let known: RenameFlags = [.noReplace, .exchange]
-        guard flags.isSubset(of: known), flags != known else { throw .invalidArgument }
+        guard flags.areKnown else { throw .invalidArgument }
         let from = try directory(parent)
         let to = try directory(newParent)
         for name in [name, newName] {
@@ -38,7 +38,13 @@ extension VolumeCore {
             return try exchange(source, target)
         }
         if let target, target.inode === source.inode { return }
-        try move(source, to: to, newName, replacing: target)
+        try move(
+            source,
+            to: to,
+            newName,
+            replacing: target,
+            leavingWhiteoutOf: flags.contains(.whiteout) ? context : nil
+        )
     }
 
     /// Whether `directory` is `ancestor` or below it.
@@ -61,7 +67,8 @@ extension VolumeCore {
         _ source: Place,
         to: InodeEntry,
         _ newName: [UInt8],
-        replacing target: Place?
+        replacing target: Place?,
+        leavingWhiteoutOf context: RequestContext?
     ) throws(VolumeError) {
         let isDirectory = source.inode.isDirectory
         if let target {
@@ -77,12 +84,21 @@ extension VolumeCore {
             throw .tooManyLinks
         }
         try beginChange()
+        let whiteout = try context.map { (context) throws(VolumeError) in
+            try newInode(
+                in: source.directory,
+                kind: .characterDevice,
+                permissions: 0,
+                context: context
+            )
+        }
         if let target {
             removeDirent(to, newName)
             if isDirectory { to.row.links -= 1 }
             dropLink(of: target.inode)
         }
         removeDirent(source.directory, source.name)
+        if let whiteout { addDirent(source.directory, source.name, whiteout) }
         addDirent(to, newName, source.inode)
         if isDirectory {
             source.directory.row.links -= 1
