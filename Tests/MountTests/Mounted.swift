@@ -25,13 +25,20 @@ struct Mounted {
     static var isPossible: Bool { FileManager.default.isWritableFile(atPath: "/dev/fuse") }
 
     /// Runs `body` with a mount, and ends it in good order.
+    ///
+    /// With `diskSize`, as mount(8) takes it for tmpfs, the volume's state lies on a disk of its own.
     static func with(
         _ kind: MountKind,
         options: [String] = ["allow_other", "suid", "dev"],
         environment: [String: String] = [:],
+        diskSize: String? = nil,
         _ body: (Mounted) throws -> Void
     ) throws {
         try Scratch.with { scratch in
+            if let diskSize {
+                let disk = try scratch.folder("home")
+                try Tool.succeed("mount", ["-t", "tmpfs", "-o", "size=\(diskSize)", "none", disk])
+            }
             let mounted = Mounted(
                 scratch: scratch,
                 mountpoint: try scratch.folder("mnt"),
@@ -73,6 +80,15 @@ struct Mounted {
     func remount(_ options: [String]? = nil) throws {
         try Tool.succeed("walrusfs", ["umount", mountpoint], environment: environment)
         try mount(options ?? self.options)
+    }
+
+    /// Leaves so many bytes free on the disk that the volume's state lies on.
+    func leaveFree(_ bytes: Int) throws {
+        let disk = scratch.path + "/home"
+        let used =
+            try Tool.succeed("df", ["--output=used", "-B1", disk])
+            .split(separator: "\n").last.flatMap { Int($0.filter(\.isNumber)) } ?? 0
+        try Tool.succeed("mount", ["-o", "remount,size=\(used + bytes)", disk])
     }
 
     /// Mounts a plain tree and returns the process that serves it.

@@ -20,6 +20,22 @@ struct DiskFaultTests {
                 try volume.write(handle, 0, [9])
             }
             #expect(try volume.contents(try volume.lookup(.root, [0x61]).inode) == [1, 2, 3])
+            let inode = try volume.lookup(.root, [0x61]).inode
+            var smaller = AttributeChanges()
+            smaller.size = 1
+            #expect(
+                try volume.setAttributes(of: inode, smaller, handle: nil, context: someone).size
+                    == 1
+            )
+            var larger = AttributeChanges()
+            larger.size = 2
+            #expect(throws: VolumeError.noSpace) {
+                try volume.setAttributes(of: inode, larger, handle: nil, context: someone)
+            }
+            let handle = try volume.open(inode, flags: [.write], context: someone)
+            try volume.allocate(handle, mode: [.punchHole, .keepSize], offset: 0, length: 1)
+            volume.release(handle)
+            #expect(try volume.attributes(of: inode).blocks == 0)
             try volume.unlink(.root, [0x61], context: someone)
             #expect(try volume.describe().isEmpty)
             harness.disk.faults.capacity = nil

@@ -23,7 +23,8 @@ extension VolumeCore {
         let killsCapability = changes.killsPrivileges || changes.user != nil || changes.group != nil
         if killsCapability { try attributes(of: entry) }
         let list = changes.permissions == nil ? nil : try accessList(of: entry)
-        try beginChange(bytes: 64 * Self.extentsMax)
+        let shrinks = changes.size ?? entry.row.size < entry.row.size
+        try beginChange(bytes: 64 * Self.extentsMax, frees: shrinks)
         touch(entry)
         let now = now
         if let size = changes.size {

@@ -176,7 +176,7 @@ extension VolumeCore {
         // same.
         let kills = killsPrivileges ? try hasPrivileges(entry) : false
         if clears { try clear(entry, from: offset, to: end, keeping: Self.extentsMax) }
-        try beginChange(bytes: 64 * Self.extentsMax)
+        try beginChange(bytes: 64 * Self.extentsMax, frees: mode.contains(.punchHole))
         if clears { record(entry.replaceExtents(from: offset, to: end, with: nil), of: entry) }
         if grows { entry.row.size = end }
         stamp(entry)
