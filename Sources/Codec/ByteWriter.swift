@@ -14,19 +14,15 @@ package struct ByteWriter: Sendable {
 
     package mutating func write(_ value: UInt8) { bytes.append(value) }
 
-    package mutating func write(_ value: UInt16) {
-        bytes.append(UInt8(truncatingIfNeeded: value))
-        bytes.append(UInt8(truncatingIfNeeded: value >> 8))
-    }
+    package mutating func write(_ value: UInt16) { append(value.littleEndian) }
 
-    package mutating func write(_ value: UInt32) {
-        write(UInt16(truncatingIfNeeded: value))
-        write(UInt16(truncatingIfNeeded: value >> 16))
-    }
+    package mutating func write(_ value: UInt32) { append(value.littleEndian) }
 
-    package mutating func write(_ value: UInt64) {
-        write(UInt32(truncatingIfNeeded: value))
-        write(UInt32(truncatingIfNeeded: value >> 32))
+    package mutating func write(_ value: UInt64) { append(value.littleEndian) }
+
+    /// Appends an integer as it lies in memory: in one piece, as records have many.
+    private mutating func append<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value) {
+        unsafe withUnsafeBytes(of: value) { unsafe bytes.append(contentsOf: $0) }
     }
 
     package mutating func write(_ value: Int64) { write(UInt64(bitPattern: value)) }
@@ -44,12 +40,17 @@ package struct ByteWriter: Sendable {
         unsafe bytes.append(contentsOf: raw)
     }
 
-    /// Appends a big-endian number, for keys whose byte order must be their order.
-    package mutating func write(bigEndian value: UInt64) {
-        for shift in stride(from: 56, through: 0, by: -8) {
-            bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(shift)))
+    /// Replaces four bytes that were written before: a checksum stands ahead of what it covers.
+    ///
+    /// - Precondition: They were written.
+    package mutating func replace(at offset: Int, with value: UInt32) {
+        unsafe withUnsafeBytes(of: value.littleEndian) { value in
+            unsafe bytes.replaceSubrange(offset..<offset + value.count, with: value)
         }
     }
+
+    /// Appends a big-endian number, for keys whose byte order must be their order.
+    package mutating func write(bigEndian value: UInt64) { append(value.bigEndian) }
 
     /// Appends a ULEB128 number.
     package mutating func write(uleb value: UInt32) {
@@ -105,7 +106,8 @@ package protocol BCSEncodable {
 extension BCSEncodable {
     /// The canonical bytes of this value.
     package var bcsBytes: [UInt8] {
-        var writer = ByteWriter()
+        // Most values are rows of about this length: they are not to grow step by step.
+        var writer = ByteWriter(reserving: 128)
         encode(to: &writer)
         return writer.bytes
     }
