@@ -126,23 +126,26 @@ struct RecordHeader: Equatable {
     /// CRC-32C of each block of the payload.
     var checksums: [UInt32]
 
-    func encoded() -> [UInt8] {
+    func encode(to writer: inout ByteWriter) {
         precondition(length >= 0 && length <= SegmentFormat.payloadMax)
         precondition(checksums.count == SegmentFormat.blockCount(length))
-        var writer = ByteWriter(reserving: SegmentFormat.prefixSize(length))
+        let start = writer.count
         writer.write(raw: SegmentFormat.recordMagic)
         writer.write(kind)
         for _ in 0..<3 { writer.write(UInt8(0)) }
         writer.write(UInt32(length))
-        let head = writer.bytes
-        var rest = ByteWriter(reserving: SegmentFormat.prefixSize(length))
-        rest.write(lsn)
-        rest.write(durable)
-        rest.write(salt)
-        for checksum in checksums { rest.write(checksum) }
-        writer.write(CRC32C.checksum(rest.bytes, continuing: CRC32C.checksum(head)))
-        writer.write(raw: rest.bytes)
-        return writer.bytes
+        writer.write(UInt32(0))
+        writer.write(lsn)
+        writer.write(durable)
+        writer.write(salt)
+        for checksum in checksums { writer.write(checksum) }
+        // It covers all but itself.
+        let checksum = unsafe writer.bytes.withBytes { bytes in
+            let head = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<start + 12])
+            let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[(start + 16)...])
+            return unsafe CRC32C.checksum(rest, continuing: CRC32C.checksum(head))
+        }
+        writer.replace(at: start + 12, with: checksum)
     }
 
     /// The payload's length according to the first bytes of a record, which are not verified yet.

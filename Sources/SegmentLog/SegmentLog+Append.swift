@@ -1,3 +1,4 @@
+internal import Codec
 internal import Synchronization
 internal import SystemIO
 
@@ -67,9 +68,23 @@ extension SegmentLog {
         to segment: SegmentFile,
         at position: Int
     ) throws(SystemError) {
+        // Most records are of some hundred bytes: those are copied together.
+        let isShort = header.length <= SegmentFormat.blockSize
+        var writer = ByteWriter(
+            reserving: isShort
+                ? SegmentFormat.recordSize(header.length)
+                : padding + SegmentFormat.prefixSize(header.length)
+        )
+        if isShort {
+            header.encode(to: &writer)
+            for index in unsafe parts.indices { unsafe writer.write(raw: parts[index]) }
+            for _ in 0..<padding { writer.write(UInt8(0)) }
+            return try segment.file.write(writer.bytes, at: position)
+        }
         // One buffer holds both ends: the padding first, so that it is where it is known to be.
-        let ends = [UInt8](repeating: 0, count: padding) + header.encoded()
-        try unsafe ends.withBytes { (ends) throws(SystemError) in
+        for _ in 0..<padding { writer.write(UInt8(0)) }
+        header.encode(to: &writer)
+        try unsafe writer.bytes.withBytes { (ends) throws(SystemError) in
             let front = unsafe UnsafeRawBufferPointer(rebasing: ends[padding...])
             let back = unsafe UnsafeRawBufferPointer(rebasing: ends[..<padding])
             try unsafe segment.file.write(gathering: [front] + parts + [back], at: position)
@@ -94,6 +109,8 @@ extension SegmentLog {
         state.active = next
         state.position = SegmentFormat.segmentHeaderSize
         state.capacity = capacity
+        state.syncedPosition = state.position
+        state.writtenPosition = state.position
         files.insert(next)
         return next
     }

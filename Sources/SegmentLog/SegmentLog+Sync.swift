@@ -40,6 +40,7 @@ extension SegmentLog {
             (state) throws(SegmentLogError) -> (UInt64, [SegmentFile]) in
             if let failure = state.failure { throw .failed(failure) }
             precondition(lsn < state.nextLSN, "a record is synced before it is appended")
+            writeAhead(&state)
             let unsynced = state.unsynced
             state.unsynced = []
             return (state.nextLSN - 1, unsynced)
@@ -52,5 +53,34 @@ extension SegmentLog {
             throw .failed(error)
         }
         durable.store(target, ordering: .releasing)
+    }
+
+    /// So little between two syncs is a program that syncs each of its small writes.
+    private static let smallSync = 64 << 10
+    /// Zeros that are written at a time.
+    private static let aheadLength = 256 << 10
+    /// When so little of them is left, more follow.
+    private static let aheadMin = 16 << 10
+
+    /// Writes zeros behind the last record, so that the syncs of those that follow find blocks that
+    /// were written before (`Docs/Decisions/0145-zeros-ahead-of-small-syncs.md`).
+    private func writeAhead(_ state: inout Appender) {
+        guard let active = state.active else { return }
+        let position = state.position
+        let isSmall = position - state.syncedPosition <= Self.smallSync
+        state.syncedPosition = position
+        guard isSmall, state.writtenPosition < position + Self.aheadMin else { return }
+        let start = max(position, state.writtenPosition)
+        let end = min(position + Self.aheadLength, state.capacity)
+        guard start < end else { return }
+        let zeros = [UInt8](repeating: 0, count: end - start)
+        do throws(SystemError) {
+            try unsafe zeros.withBytes { (bytes) throws(SystemError) in
+                try unsafe active.file.write(gathering: [bytes], at: start)
+            }
+            state.writtenPosition = end
+        } catch {
+            // Only speed is lost: what lies behind the last record means nothing.
+        }
     }
 }

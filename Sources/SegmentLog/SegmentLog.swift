@@ -28,6 +28,10 @@ package final class SegmentLog: Sendable {
         var position = 0
         /// Bytes that the active segment may have.
         var capacity = 0
+        /// Where the active segment ended when it was last synced.
+        var syncedPosition = 0
+        /// Up to where it was written, with records or with zeros ahead of them.
+        var writtenPosition = 0
         var nextNumber: UInt64
         var nextLSN: UInt64
         /// All segments before the active one, by number.

@@ -71,6 +71,36 @@ internal import Testing
         #expect(TestLog.littleEndian(checksum) == [0xC2, 0xD9, 0x9D, 0xF5])
     }
 
+    @Test func zerosGoAheadOfSmallSyncsAndMeanNothing() throws {
+        let disk = InMemoryFileSystem()
+        let log = try TestLog.open(disk, segmentSize: 1 << 20)
+        var end = 0
+        for index in 0..<40 {
+            end = try log.append(kind: 1, TestLog.payload(10_000, seed: index)).end
+            try log.syncAll()
+        }
+        // A garbled tail would show what was there before: each record replaced zeros.
+        let file = try #require(try disk.readWholeFile("/log/00000001.seg"))
+        #expect(file.count == 1 << 20)
+        #expect(file[end...].allSatisfy { $0 == 0 })
+        for seed in 1...20 as ClosedRange<UInt64> {
+            let (_, records) = try TestLog.reopen(disk.crash(seed: seed), segmentSize: 1 << 20)
+            #expect(records.map(\.payload) == (0..<40).map { TestLog.payload(10_000, seed: $0) })
+        }
+    }
+
+    @Test func aSyncWorksWhereNoZerosCanBeWritten() throws {
+        let disk = InMemoryFileSystem()
+        let log = try TestLog.open(disk, segmentSize: 1 << 20)
+        let location = try log.append(kind: 1, TestLog.payload(100, seed: 1))
+        disk.faults.writesUntilFailure = 0
+        try log.syncAll()
+        #expect(log.durableLSN == location.lsn)
+        disk.faults = DiskFaults()
+        let next = try log.append(kind: 1, TestLog.payload(100, seed: 2))
+        #expect(try log.read(next) == TestLog.payload(100, seed: 2))
+    }
+
     @Test func segmentsFillAndLongRecordsGetTheirOwn() throws {
         let disk = InMemoryFileSystem()
         let log = try TestLog.open(disk, segmentSize: 1024)
