@@ -22,10 +22,22 @@ internal import Glibc
     /// Milliseconds without a request after which the processors may halt again.
     private static let restAfter: Int32 = 2
 
+    /// Nanoseconds between two looks that only others' use of the processor explains.
+    private static let interruption: UInt64 = 20_000
+    /// Nanoseconds for which others then have the processors to themselves.
+    private static let standsBack: UInt64 = 20_000_000
+
     /// How long a request is looked for before the thread sleeps; zero: not at all.
     private let spin: UInt64
-    /// How many of the last requests came within `spin` of the wait for them.
+    /// How many of the last requests came within `spin` of the wait for them, save those that
+    /// followed a wait for the disk.
     private var run = 0
+    /// Requests in a row since a thread waited for the disk, up to which they are counted.
+    private var sinceRest = 0
+    /// A program waits for the disk, and asks for nothing before that is over.
+    private var isResting = false
+    /// Until then the machine has other work, and the thread sleeps at once; zero: it has none.
+    private var crowdedUntil: UInt64 = 0
     /// The kernel's file that keeps processors from halting; -1 when there is none, or no right.
     private let latency: Int32
     private var isAwake = false
@@ -44,18 +56,25 @@ internal import Glibc
 
     /// As read(2) of a descriptor that does not block, but waits; EAGAIN after a signal.
     func read(_ descriptor: Int32, _ buffer: UnsafeMutableRawPointer?, _ size: Int) -> Int {
+        let looks = run > 0 && !isResting
+        defer { isResting = false }
         var count = unsafe Glibc.read(descriptor, buffer, size)
         guard count < 0, errno == EAGAIN else {
             note(soon: true)
             return count
         }
         let start = Self.now
-        while run > 0, Self.now - start < spin {
+        if start >= crowdedUntil { crowdedUntil = 0 }
+        var look = start
+        while looks, look - start < spin, crowdedUntil == 0 {
             count = unsafe Glibc.read(descriptor, buffer, size)
             guard count < 0, errno == EAGAIN else {
                 note(soon: true)
                 return count
             }
+            let last = look
+            look = Self.now
+            if look - last > Self.interruption { standBack(look) }
         }
         var isReady = false
         if isAwake {
@@ -63,7 +82,7 @@ internal import Glibc
             if !isReady { setAwake(false) }
         }
         if !isReady { _ = Self.sleep(descriptor, -1) }
-        note(soon: Self.now - start < spin)
+        if !isResting { note(soon: Self.now - start < spin) }
         return unsafe Glibc.read(descriptor, buffer, size)
     }
 
@@ -75,13 +94,21 @@ internal import Glibc
 
     /// Takes note that no request is to be expected soon; for the thread that leads.
     func rest() {
-        run = 0
+        isResting = true
+        sinceRest = 0
         setAwake(false)
     }
 
     private func note(soon: Bool) {
         run = soon ? min(run + 1, Self.runMax) : max(run - 2, 0)
-        if run >= Self.runOfWork { setAwake(true) }
+        sinceRest = min(sinceRest + 1, Self.runOfWork)
+        if min(run, sinceRest) >= Self.runOfWork, crowdedUntil == 0 { setAwake(true) }
+    }
+
+    /// Another thread wanted this processor: for a while none is used for looking.
+    private func standBack(_ now: UInt64) {
+        crowdedUntil = now + Self.standsBack
+        setAwake(false)
     }
 
     /// Asks the kernel to answer interrupts within 0 µs, or takes that back.
