@@ -30,7 +30,7 @@ extension KernelAdapter {
             let attributes = try volume.setAttributes(
                 of: InodeNumber(inode),
                 AttributeChanges(values, mask),
-                handle: handle.map { HandleNumber($0) },
+                handle: opensDirectly ? nil : handle.map { HandleNumber($0) },
                 context: context
             )
             reply.attributes(stat(attributes), timeout: attributeTimeout(attributes))

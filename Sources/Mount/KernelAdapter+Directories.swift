@@ -5,6 +5,8 @@ internal import Volume
 /// Open directories.
 extension KernelAdapter {
     func openDirectory(_ reply: consuming Reply, _ inode: UInt64, _ file: fuse_file_info) {
+        // As for files; and names change only through the kernel, which keeps its lists in step.
+        if opensDirectly { return reply.fail(errno: ENOSYS) }
         do throws(VolumeError) {
             let handle = try volume.openDirectory(InodeNumber(inode))
             var file = file
@@ -25,7 +27,7 @@ extension KernelAdapter {
     /// because a FORGET may be quicker than the return of that call.
     func readDirectory(
         _ reply: consuming Reply,
-        _ handle: UInt64,
+        _ handle: HandleNumber,
         after cookie: UInt64,
         length: Int,
         withAttributes: Bool
@@ -39,7 +41,7 @@ extension KernelAdapter {
         var told: [InodeNumber] = []
         do throws(VolumeError) {
             try volume.readDirectory(
-                HandleNumber(handle),
+                handle,
                 after: cookie,
                 withAttributes: withAttributes
             ) { entry in

@@ -4,7 +4,19 @@ internal import Volume
 
 /// Open files.
 extension KernelAdapter {
+    /// What a request means by an open file.
+    ///
+    /// Where the kernel opened it alone, it also checked what the file may be used for: pages of a
+    /// mapping come without the flags of an open file.
+    func handle(_ inode: UInt64, _ file: fuse_file_info) -> HandleNumber {
+        guard opensDirectly else { return HandleNumber(file.fh) }
+        let told = OpenFlags(kernel: file.flags).intersection([.sync, .noAccessTime])
+        return HandleNumber(of: InodeNumber(inode), told.union([.read, .write]))
+    }
+
     func open(_ reply: consuming Reply, _ inode: UInt64, _ file: fuse_file_info) {
+        // The kernel takes this for an answer to all times (fuse.h: FUSE_NO_OPEN_SUPPORT).
+        if opensDirectly { return reply.fail(errno: ENOSYS) }
         let context = reply.context
         let inode = InodeNumber(inode)
         let flags = OpenFlags(kernel: file.flags)
@@ -18,7 +30,7 @@ extension KernelAdapter {
 
     private func opened(_ handle: HandleNumber, _ asked: fuse_file_info) -> fuse_file_info {
         var file = asked
-        file.fh = handle.rawValue
+        file.fh = opensDirectly ? 0 : handle.rawValue
         // Nobody else changes the file, so what the kernel has cached of it is still true.
         file.keep_cache = 1
         // Nothing is left to say at close(2): each write has had its own answer.
@@ -57,8 +69,9 @@ extension KernelAdapter {
                     )
                 }
             volume.remember(made.attributes.inode)
+            if opensDirectly { volume.release(made.handle) }
             if !reply.created(entry(made.attributes), opened(made.handle, file)) {
-                volume.release(made.handle)
+                if !opensDirectly { volume.release(made.handle) }
                 volume.forget(made.attributes.inode, count: 1)
             }
         } catch {
@@ -66,13 +79,13 @@ extension KernelAdapter {
         }
     }
 
-    func read(_ reply: consuming Reply, _ handle: UInt64, offset: UInt64, length: Int) {
+    func read(_ reply: consuming Reply, _ handle: HandleNumber, offset: UInt64, length: Int) {
         let buffer = buffers.take()
         defer { buffers.giveBack(buffer) }
         let length = min(length, unsafe buffer.bytes.count)
         let room = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<length])
         do throws(VolumeError) {
-            switch try unsafe volume.read(HandleNumber(handle), offset: offset, into: room) {
+            switch try unsafe volume.read(handle, offset: offset, into: room) {
             case .bytes(let count):
                 precondition(count >= 0 && count <= length, "a read said more than it had room for")
                 unsafe reply.bytes(UnsafeRawBufferPointer(rebasing: room[..<count]))
@@ -94,11 +107,12 @@ extension KernelAdapter {
 
     func write(
         _ reply: consuming Reply,
+        _ inode: UInt64,
         _ file: fuse_file_info,
         offset: UInt64,
         _ bytes: UnsafeRawBufferPointer
     ) {
-        let handle = HandleNumber(file.fh)
+        let handle = handle(inode, file)
         let kills = UInt32(bitPattern: file.flags) & KernelHook.killsPrivileges != 0
         do throws(VolumeError) {
             let outcome = try unsafe volume.write(
@@ -171,6 +185,8 @@ extension KernelAdapter {
     }
 
     func flush(_ reply: consuming Reply, _ handle: UInt64) {
+        // As for open: nothing is left to say at any close(2).
+        if opensDirectly { return reply.fail(errno: ENOSYS) }
         do throws(VolumeError) {
             try volume.flush(HandleNumber(handle))
             reply.succeed()
@@ -184,9 +200,9 @@ extension KernelAdapter {
         reply.succeed()
     }
 
-    func sync(_ reply: consuming Reply, _ handle: UInt64, dataOnly: Bool) {
+    func sync(_ reply: consuming Reply, _ handle: HandleNumber, dataOnly: Bool) {
         do throws(VolumeError) {
-            answer(reply, try volume.sync(HandleNumber(handle), dataOnly: dataOnly))
+            answer(reply, try volume.sync(handle, dataOnly: dataOnly))
         } catch {
             reply.fail(error)
         }
@@ -210,7 +226,7 @@ extension KernelAdapter {
 
     func allocate(
         _ reply: consuming Reply,
-        _ handle: UInt64,
+        _ handle: HandleNumber,
         mode: Int32,
         offset: UInt64,
         length: UInt64
@@ -230,7 +246,7 @@ extension KernelAdapter {
         // same.
         do throws(VolumeError) {
             try volume.allocate(
-                HandleNumber(handle),
+                handle,
                 mode: asked,
                 offset: offset,
                 length: length,
@@ -244,8 +260,8 @@ extension KernelAdapter {
 
     func copyRange(
         _ reply: consuming Reply,
-        from source: (handle: UInt64, offset: UInt64),
-        to target: (handle: UInt64, offset: UInt64),
+        from source: (handle: HandleNumber, offset: UInt64),
+        to target: (handle: HandleNumber, offset: UInt64),
         length: Int,
         flags: Int32
     ) {
@@ -254,9 +270,9 @@ extension KernelAdapter {
         let length = min(length, 1 << 30)
         do throws(VolumeError) {
             let count = try volume.copyRange(
-                from: HandleNumber(source.handle),
+                from: source.handle,
                 offset: source.offset,
-                to: HandleNumber(target.handle),
+                to: target.handle,
                 offset: target.offset,
                 length: UInt64(length),
                 killsPrivileges: reply.context.user != 0
@@ -267,11 +283,16 @@ extension KernelAdapter {
         }
     }
 
-    func seek(_ reply: consuming Reply, _ handle: UInt64, offset: UInt64, whence: Int32) {
+    func seek(
+        _ reply: consuming Reply,
+        _ handle: HandleNumber,
+        offset: UInt64,
+        whence: Int32
+    ) {
         // lseek(2): SEEK_DATA is 3 and SEEK_HOLE is 4; the rest the kernel does itself.
         guard whence == 3 || whence == 4 else { return reply.fail(.invalidArgument) }
         do throws(VolumeError) {
-            let found = try volume.seek(HandleNumber(handle), offset: offset, toData: whence == 3)
+            let found = try volume.seek(handle, offset: offset, toData: whence == 3)
             reply.offset(found)
         } catch {
             reply.fail(error)

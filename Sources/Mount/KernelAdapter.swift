@@ -1,5 +1,6 @@
 internal import CFuse
 internal import Glibc
+internal import Synchronization
 internal import Volume
 
 /// Translates the kernel's requests into calls of a volume, and answers them.
@@ -15,6 +16,8 @@ final class KernelAdapter: Sendable {
     let wait: RequestWait
     let buffers: BufferPool
     let pending = PendingReplies()
+    /// Set once, by the first request.
+    private let isDirect = Atomic<Bool>(false)
     private let spawn: Spawn
 
     init(volume: any MountableVolume, options: MountOptions, spawn: @escaping Spawn) {
@@ -25,6 +28,10 @@ final class KernelAdapter: Sendable {
         // One for each thread, and as many again for answers under way.
         buffers = BufferPool(idleMax: options.threads * 2)
     }
+
+    /// Whether the kernel opens files and directories without asking, and names them by their
+    /// inodes (`Docs/Decisions/0146-opening-asks-nothing.md`).
+    var opensDirectly: Bool { isDirect.load(ordering: .relaxed) }
 
     /// The adapter that the session of a request belongs to.
     static func of(_ request: OpaquePointer?) -> KernelAdapter {
@@ -45,6 +52,11 @@ final class KernelAdapter: Sendable {
     /// Says what this mount can do, once, before the first request.
     func configure(_ connection: UnsafeMutablePointer<fuse_conn_info>) {
         let capable = unsafe connection.pointee.capable
+        let opening = UInt32(FUSE_CAP_NO_OPEN_SUPPORT) | UInt32(FUSE_CAP_NO_OPENDIR_SUPPORT)
+        isDirect.store(
+            !volume.keepsHandles && capable & opening == opening,
+            ordering: .relaxed
+        )
         var want = unsafe connection.pointee.want
         func set(_ flag: Int32, _ on: Bool = true) {
             let flag = UInt32(bitPattern: flag) & capable
@@ -54,7 +66,8 @@ final class KernelAdapter: Sendable {
         set(Int32(FUSE_CAP_READDIRPLUS_AUTO))
         set(Int32(FUSE_CAP_CACHE_SYMLINKS))
         set(Int32(FUSE_CAP_EXPORT_SUPPORT))
-        set(Int32(FUSE_CAP_ATOMIC_O_TRUNC))
+        // Without an open that we hear of, the kernel truncates by itself.
+        set(Int32(FUSE_CAP_ATOMIC_O_TRUNC), !opensDirectly)
         set(Int32(FUSE_CAP_PARALLEL_DIROPS))
         // The kernel checks access lists, and leaves umask and default lists to the volume.
         set(Int32(FUSE_CAP_POSIX_ACL))

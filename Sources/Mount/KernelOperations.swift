@@ -133,19 +133,21 @@ private func addFiles(to table: inout fuse_lowlevel_ops) {
             file.pointee
         )
     }
-    unsafe table.read = { request, _, size, offset, file in
+    unsafe table.read = { request, inode, size, offset, file in
         guard let file = unsafe file else { return unsafe Reply(request).fail(.badHandle) }
-        unsafe KernelAdapter.of(request).read(
+        let adapter = unsafe KernelAdapter.of(request)
+        unsafe adapter.read(
             Reply(request),
-            file.pointee.fh,
+            adapter.handle(inode, file.pointee),
             offset: UInt64(max(offset, 0)),
             length: size
         )
     }
-    unsafe table.write = { request, _, bytes, size, offset, file in
+    unsafe table.write = { request, inode, bytes, size, offset, file in
         guard let file = unsafe file else { return unsafe Reply(request).fail(.badHandle) }
         unsafe KernelAdapter.of(request).write(
             Reply(request),
+            inode,
             file.pointee,
             offset: UInt64(max(offset, 0)),
             UnsafeRawBufferPointer(start: bytes, count: size)
@@ -159,22 +161,24 @@ private func addFiles(to table: inout fuse_lowlevel_ops) {
         guard let file = unsafe file else { return unsafe Reply(request).fail(.badHandle) }
         unsafe KernelAdapter.of(request).release(Reply(request), file.pointee.fh)
     }
-    unsafe table.fsync = { request, _, dataOnly, file in
+    unsafe table.fsync = { request, inode, dataOnly, file in
         guard let file = unsafe file else { return unsafe Reply(request).fail(.badHandle) }
-        unsafe KernelAdapter.of(request).sync(
+        let adapter = unsafe KernelAdapter.of(request)
+        unsafe adapter.sync(
             Reply(request),
-            file.pointee.fh,
+            adapter.handle(inode, file.pointee),
             dataOnly: dataOnly != 0
         )
     }
 }
 
 private func addFileRanges(to table: inout fuse_lowlevel_ops) {
-    unsafe table.fallocate = { request, _, mode, offset, length, file in
+    unsafe table.fallocate = { request, inode, mode, offset, length, file in
         guard let file = unsafe file else { return unsafe Reply(request).fail(.badHandle) }
-        unsafe KernelAdapter.of(request).allocate(
+        let adapter = unsafe KernelAdapter.of(request)
+        unsafe adapter.allocate(
             Reply(request),
-            file.pointee.fh,
+            adapter.handle(inode, file.pointee),
             mode: mode,
             offset: UInt64(max(offset, 0)),
             length: UInt64(max(length, 0))
@@ -182,10 +186,10 @@ private func addFileRanges(to table: inout fuse_lowlevel_ops) {
     }
     unsafe table.copy_file_range = {
         request,
-        _,
+        sourceInode,
         sourceOffset,
         source,
-        _,
+        targetInode,
         targetOffset,
         target,
         length,
@@ -193,20 +197,22 @@ private func addFileRanges(to table: inout fuse_lowlevel_ops) {
         guard let source = unsafe source, let target = unsafe target else {
             return unsafe Reply(request).fail(.badHandle)
         }
-        unsafe KernelAdapter.of(request).copyRange(
+        let adapter = unsafe KernelAdapter.of(request)
+        unsafe adapter.copyRange(
             Reply(request),
-            from: (source.pointee.fh, UInt64(max(sourceOffset, 0))),
-            to: (target.pointee.fh, UInt64(max(targetOffset, 0))),
+            from: (adapter.handle(sourceInode, source.pointee), UInt64(max(sourceOffset, 0))),
+            to: (adapter.handle(targetInode, target.pointee), UInt64(max(targetOffset, 0))),
             length: length,
             flags: flags
         )
     }
-    unsafe table.lseek = { request, _, offset, whence, file in
+    unsafe table.lseek = { request, inode, offset, whence, file in
         guard let file = unsafe file else { return unsafe Reply(request).fail(.badHandle) }
         guard offset >= 0 else { return unsafe Reply(request).fail(.noSuchOffset) }
-        unsafe KernelAdapter.of(request).seek(
+        let adapter = unsafe KernelAdapter.of(request)
+        unsafe adapter.seek(
             Reply(request),
-            file.pointee.fh,
+            adapter.handle(inode, file.pointee),
             offset: UInt64(offset),
             whence: whence
         )
@@ -218,21 +224,23 @@ private func addDirectories(to table: inout fuse_lowlevel_ops) {
         guard let file = unsafe file else { return unsafe Reply(request).fail(.badHandle) }
         unsafe KernelAdapter.of(request).openDirectory(Reply(request), inode, file.pointee)
     }
-    unsafe table.readdir = { request, _, size, offset, file in
+    unsafe table.readdir = { request, inode, size, offset, file in
         guard let file = unsafe file else { return unsafe Reply(request).fail(.badHandle) }
-        unsafe KernelAdapter.of(request).readDirectory(
+        let adapter = unsafe KernelAdapter.of(request)
+        unsafe adapter.readDirectory(
             Reply(request),
-            file.pointee.fh,
+            adapter.handle(inode, file.pointee),
             after: UInt64(bitPattern: Int64(offset)),
             length: size,
             withAttributes: false
         )
     }
-    unsafe table.readdirplus = { request, _, size, offset, file in
+    unsafe table.readdirplus = { request, inode, size, offset, file in
         guard let file = unsafe file else { return unsafe Reply(request).fail(.badHandle) }
-        unsafe KernelAdapter.of(request).readDirectory(
+        let adapter = unsafe KernelAdapter.of(request)
+        unsafe adapter.readDirectory(
             Reply(request),
-            file.pointee.fh,
+            adapter.handle(inode, file.pointee),
             after: UInt64(bitPattern: Int64(offset)),
             length: size,
             withAttributes: true

@@ -1,6 +1,8 @@
 // Calls with what most callers mean.
 
 extension MountableVolume {
+    package var keepsHandles: Bool { true }
+
     /// A tree that goes nowhere has nothing to say.
     package func status(of inode: InodeNumber) throws(VolumeError) -> StorageStatus {
         throw .noAttribute

@@ -28,6 +28,10 @@ package enum SyncOutcome: Sendable {
 }
 
 package protocol MountableVolume: Sendable {
+    /// Whether the volume must hear of each open(2) and close(2); else every call takes inodes for
+    /// handles, and lists of directories may be kept. Does not change while it is mounted.
+    var keepsHandles: Bool { get }
+
     /// The child's attributes. `.` and `..` are answered too (NFS export).
     func lookup(
         _ parent: InodeNumber,

@@ -2,6 +2,14 @@ internal import Synchronization
 internal import SystemIO
 
 extension Volume {
+    /// Late writes are counted by open files, and what is not this machine's to write may change.
+    package var keepsHandles: Bool {
+        core.withLock { core in
+            let configuration = core.configuration
+            return configuration.writesBack || configuration.readOnly || core.token == nil
+        }
+    }
+
     package func open(
         _ inode: InodeNumber,
         flags: OpenFlags,
@@ -60,7 +68,7 @@ extension Volume {
         for _ in 0..<4 {
             let count = buffer.count
             let parts = try locked { (core) throws(VolumeError) in
-                try core.planRead(handle.rawValue, offset: offset, count: count)
+                try core.planRead(handle, offset: offset, count: count)
             }
             do throws(VolumeError) {
                 return try unsafe read(parts, into: buffer)
@@ -125,12 +133,12 @@ extension Volume {
         let count = bytes.count
         let (isDone, lsn) = try locked { (core) throws(VolumeError) in
             let isDone = try unsafe core.write(
-                handle.rawValue,
+                handle,
                 offset: offset,
                 bytes,
                 killsPrivileges: killsPrivileges
             )
-            let isSync = core.files[handle.rawValue]?.flags.contains(.sync) ?? false
+            let isSync = try core.file(handle).flags.contains(.sync)
             return (isDone, isSync ? core.appliedLSN : 0)
         }
         guard isDone else {
@@ -142,7 +150,7 @@ extension Volume {
 
     package func flush(_ handle: HandleNumber) throws(VolumeError) {
         try locked { (core) throws(VolumeError) in
-            guard core.files[handle.rawValue] != nil else { throw .badHandle }
+            _ = try core.file(handle)
             if let failure = core.failure { throw .failed(failure) }
         }
     }
@@ -156,7 +164,7 @@ extension Volume {
         dataOnly: Bool
     ) throws(VolumeError) -> SyncOutcome {
         let lsn = try locked { (core) throws(VolumeError) in
-            guard let file = core.files[handle.rawValue] else { throw .badHandle }
+            let file = try core.file(handle)
             if let failure = core.failure { throw .failed(failure) }
             return file.inode.lastLSN
         }
@@ -196,7 +204,7 @@ extension Volume {
     ) throws(VolumeError) {
         try locked { (core) throws(VolumeError) in
             try core.allocate(
-                handle.rawValue,
+                handle,
                 mode: mode,
                 offset: offset,
                 length: length,
@@ -215,9 +223,9 @@ extension Volume {
     ) throws(VolumeError) -> UInt64 {
         try locked { (core) throws(VolumeError) in
             try core.copyRange(
-                from: source.rawValue,
+                from: source,
                 offset: sourceOffset,
-                to: target.rawValue,
+                to: target,
                 offset: targetOffset,
                 length: length,
                 killsPrivileges: killsPrivileges
@@ -231,7 +239,7 @@ extension Volume {
         toData: Bool
     ) throws(VolumeError) -> UInt64 {
         try locked { (core) throws(VolumeError) in
-            try core.seek(handle.rawValue, offset: offset, toData: toData)
+            try core.seek(handle, offset: offset, toData: toData)
         }
     }
 }

@@ -32,7 +32,7 @@ extension Volume {
             try core.setAttributes(
                 of: inode.rawValue,
                 changes,
-                handle: handle?.rawValue,
+                handle: handle,
                 user: context.user
             )
         }
@@ -170,7 +170,7 @@ extension Volume {
         while true {
             let entries = try locked { (core) throws(VolumeError) in
                 try core.readDirectory(
-                    handle.rawValue,
+                    handle,
                     after: cookie,
                     limit: Self.listingStep,
                     withAttributes: withAttributes

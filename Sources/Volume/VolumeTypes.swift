@@ -10,11 +10,24 @@ package struct InodeNumber: Hashable, Comparable, Sendable {
     package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
-/// The number of an open file or directory, unique while the volume is mounted.
+/// An open file or directory: the number that `open` gave, unique while the volume is mounted, or
+/// the inode itself, where the kernel opens files without asking
+/// (`Docs/Decisions/0146-opening-asks-nothing.md`).
 package struct HandleNumber: Hashable, Sendable {
     package let rawValue: UInt64
+    /// What the inode with this number is used for; nil when `open` gave the number.
+    package let direct: OpenFlags?
 
-    package init(_ rawValue: UInt64) { self.rawValue = rawValue }
+    package init(_ rawValue: UInt64) {
+        self.rawValue = rawValue
+        direct = nil
+    }
+
+    /// An inode that the kernel holds; who asks was let in by the kernel.
+    package init(of inode: InodeNumber, _ flags: OpenFlags) {
+        rawValue = inode.rawValue
+        direct = flags
+    }
 }
 
 /// Nanoseconds since 1970 UTC in two parts, as stat(2) has them.
@@ -137,7 +150,7 @@ package struct AttributeChanges: Sendable {
 }
 
 /// What open(2) asked for.
-package struct OpenFlags: OptionSet, Sendable {
+package struct OpenFlags: OptionSet, Hashable, Sendable {
     package let rawValue: UInt32
 
     package init(rawValue: UInt32) { self.rawValue = rawValue }

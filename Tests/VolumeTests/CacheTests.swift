@@ -18,7 +18,7 @@ struct CacheTests {
         while true {
             let after = entries.last?.cookie ?? 2
             let part = try volume.locked { (core) throws(VolumeError) in
-                try core.readDirectory(handle.rawValue, after: after, limit: limit)
+                try core.readDirectory(handle, after: after, limit: limit)
             }
             #expect(part.count <= limit)
             entries += part

@@ -5,7 +5,7 @@ extension VolumeCore {
     func setAttributes(
         of number: UInt64,
         _ changes: AttributeChanges,
-        handle: UInt64?,
+        handle: HandleNumber?,
         user: UInt32
     ) throws(VolumeError) -> InodeAttributes {
         let entry = try inode(number)
@@ -15,7 +15,7 @@ extension VolumeCore {
             guard entry.kind == .regular else { throw .invalidArgument }
             guard size <= Self.sizeMax else { throw .fileTooLarge }
             if let handle {
-                guard let file = files[handle] else { throw .badHandle }
+                let file = try file(handle)
                 guard file.flags.contains(.write) else { throw .invalidArgument }
             }
             try prepareToTruncate(entry, to: size)

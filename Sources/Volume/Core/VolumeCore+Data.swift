@@ -24,10 +24,9 @@ extension VolumeCore {
     /// What a segment of the log takes of the disk.
     static let segmentBytes: UInt64 = 64 << 20
 
-    func openFile(_ handle: UInt64, for flag: OpenFlags) throws(VolumeError) -> OpenFile {
-        guard let file = files[handle], !file.isDirectory, file.flags.contains(flag) else {
-            throw .badHandle
-        }
+    func openFile(_ handle: HandleNumber, for flag: OpenFlags) throws(VolumeError) -> OpenFile {
+        let file = try file(handle)
+        guard !file.isDirectory, file.flags.contains(flag) else { throw .badHandle }
         return file
     }
 
@@ -40,7 +39,7 @@ extension VolumeCore {
 
     /// Writes all of `bytes`; false: there is no room yet, and nothing was written.
     func write(
-        _ handle: UInt64,
+        _ handle: HandleNumber,
         offset: UInt64,
         _ bytes: UnsafeRawBufferPointer,
         killsPrivileges: Bool
@@ -156,7 +155,7 @@ extension VolumeCore {
     }
 
     func allocate(
-        _ handle: UInt64,
+        _ handle: HandleNumber,
         mode: AllocationMode,
         offset: UInt64,
         length: UInt64,
@@ -187,9 +186,9 @@ extension VolumeCore {
     // MARK: - Clone
 
     func copyRange(
-        from source: UInt64,
+        from source: HandleNumber,
         offset sourceOffset: UInt64,
-        to target: UInt64,
+        to target: HandleNumber,
         offset targetOffset: UInt64,
         length: UInt64,
         killsPrivileges: Bool
@@ -238,7 +237,7 @@ extension VolumeCore {
     // MARK: - Read
 
     func planRead(
-        _ handle: UInt64,
+        _ handle: HandleNumber,
         offset: UInt64,
         count: Int
     ) throws(VolumeError) -> [ReadPart] {
@@ -306,9 +305,12 @@ extension VolumeCore {
         if at < end { add(end - at, .placed(slice: extent.slice, offset: at)) }
     }
 
-    func seek(_ handle: UInt64, offset: UInt64, toData: Bool) throws(VolumeError) -> UInt64 {
-        guard let file = files[handle], !file.isDirectory else { throw .badHandle }
-        let entry = file.inode
+    func seek(
+        _ handle: HandleNumber,
+        offset: UInt64,
+        toData: Bool
+    ) throws(VolumeError) -> UInt64 {
+        let entry = try openFile(handle, for: []).inode
         // What the kernel holds back would look like a hole, and cp(1) would copy zeros. Programs
         // that are told EINVAL read everything.
         guard entry.lateWriters == 0 else { throw .invalidArgument }

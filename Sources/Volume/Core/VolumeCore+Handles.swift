@@ -14,6 +14,15 @@ extension VolumeCore {
         configuration.writesBack && !file.isDirectory && file.flags.contains(.write)
     }
 
+    func file(_ handle: HandleNumber) throws(VolumeError) -> OpenFile {
+        guard let flags = handle.direct else {
+            guard let file = files[handle.rawValue] else { throw .badHandle }
+            return file
+        }
+        let entry = try inode(handle.rawValue)
+        return OpenFile(inode: entry, flags: flags, isDirectory: entry.isDirectory)
+    }
+
     func open(_ number: UInt64, flags: OpenFlags) throws(VolumeError) -> UInt64 {
         let entry = try inode(number)
         guard !entry.isDirectory else { throw .isDirectory }

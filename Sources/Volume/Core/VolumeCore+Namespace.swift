@@ -241,12 +241,13 @@ extension VolumeCore {
 
     /// Without attributes no inode is looked at, which a million names would drive out of memory.
     func readDirectory(
-        _ handle: UInt64,
+        _ handle: HandleNumber,
         after cookie: UInt64,
         limit: Int,
         withAttributes: Bool = true
     ) throws(VolumeError) -> [DirectoryEntry] {
-        guard let file = files[handle], file.isDirectory else { throw .badHandle }
+        let file = try file(handle)
+        guard file.isDirectory else { throw .badHandle }
         let directory = file.inode
         var entries: [DirectoryEntry] = []
         if cookie < 1 {
