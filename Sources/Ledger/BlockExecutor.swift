@@ -73,7 +73,7 @@ package struct ChainTip: Hashable, Sendable {
         guard header.height == reference.height + 1, header.parent == reference.hash else {
             throw .notAChild(of: reference, height: header.height)
         }
-        guard header.protocolVersion == LedgerMachine.protocolVersion else {
+        guard LedgerMachine.protocolVersions.contains(header.protocolVersion) else {
             throw .unknownProtocolVersion(header.protocolVersion)
         }
         guard header.milliseconds >= milliseconds, header.logIndex > logIndex,
@@ -123,7 +123,8 @@ package enum BlockExecutor {
         precondition(transactions.count <= Block.transactionsMax)
         let context = BlockContext(
             height: tip.reference.height + 1,
-            milliseconds: max(now, tip.milliseconds)
+            milliseconds: max(now, tip.milliseconds),
+            protocolVersion: LedgerMachine.protocolVersion
         )
         let overlay = StateOverlay(over: reader)
         try LedgerMachine.begin(context, incarnation: incarnation, on: overlay)
@@ -171,7 +172,11 @@ package enum BlockExecutor {
         over reader: any StateReader
     ) throws(BlockError) -> [StateWrite] {
         let header = block.header
-        let context = BlockContext(height: header.height, milliseconds: header.milliseconds)
+        let context = BlockContext(
+            height: header.height,
+            milliseconds: header.milliseconds,
+            protocolVersion: header.protocolVersion
+        )
         let overlay = StateOverlay(over: reader)
         do throws(StateError) {
             try LedgerMachine.begin(context, incarnation: header.incarnation, on: overlay)

@@ -78,8 +78,19 @@ extension Command: BCSCodable {
         case .deleteRetired: 21
         case .updateNode: 22
         case .advanceEpoch: 23
+        case .registerNode: 24
+        case .stake: 25
+        case .withdrawStake: 26
+        case .setCandidacy: 27
+        case .rotateProtocolKey: 28
+        case .vote: 29
+        case .selectCommittee: 30
+        case .reportSync: 31
         }
     }
+
+    /// The first protocol version that has this command.
+    var protocolVersion: UInt32 { tag < 24 ? 1 : 2 }
 
     package func encode(to writer: inout ByteWriter) {
         writer.write(uleb: tag)
@@ -159,6 +170,30 @@ extension Command: BCSCodable {
             writer.write(string: address)
             writer.write(networkKey)
         case .advanceEpoch(let epoch): writer.write(epoch)
+        default: encodeNodeCommand(to: &writer)
+        }
+    }
+
+    private func encodeNodeCommand(to writer: inout ByteWriter) {
+        switch self {
+        case .registerNode(let registration): writer.write(registration)
+        case .stake(let node, let amount), .withdrawStake(let node, let amount):
+            writer.write(node)
+            writer.write(amount)
+        case .setCandidacy(let node, let isCandidate):
+            writer.write(node)
+            writer.write(isCandidate)
+        case .rotateProtocolKey(let node, let key, let proof):
+            writer.write(node)
+            writer.write(key)
+            writer.write(proof)
+        case .vote(let node, let vote):
+            writer.write(node)
+            writer.write(vote)
+        case .selectCommittee(let epoch): writer.write(epoch)
+        case .reportSync(let node, let epoch):
+            writer.write(node)
+            writer.write(epoch)
         default: preconditionFailure("Every command is encoded here or by the caller.")
         }
     }
@@ -252,6 +287,24 @@ extension Command: BCSCodable {
                 networkKey: try reader.read()
             )
         case 23: .advanceEpoch(from: try reader.readUInt32())
+        default: try nodeCommand(tag, from: &reader)
+        }
+    }
+
+    private static func nodeCommand(
+        _ tag: UInt32,
+        from reader: inout ByteReader
+    ) throws(CodecError) -> Command {
+        switch tag {
+        case 24: .registerNode(try reader.read())
+        case 25: .stake(try reader.read(), amount: try reader.readUInt64())
+        case 26: .withdrawStake(try reader.read(), amount: try reader.readUInt64())
+        case 27: .setCandidacy(try reader.read(), try reader.readBool())
+        case 28:
+            .rotateProtocolKey(try reader.read(), try reader.read(), proof: try reader.read())
+        case 29: .vote(try reader.read(), try reader.read())
+        case 30: .selectCommittee(from: try reader.readUInt32())
+        case 31: .reportSync(try reader.read(), epoch: try reader.readUInt32())
         default: throw .unknownTag(tag, of: "command")
         }
     }

@@ -76,6 +76,16 @@ package enum Command: Hashable, Sendable {
     case updateNode(NodeID, address: String, networkKey: PublicKey)
     /// Ends the epoch `from`, if it is the current one and its time has come.
     case advanceEpoch(from: Epoch)
+    case registerNode(NodeRegistration)
+    case stake(NodeID, amount: Frost)
+    case withdrawStake(NodeID, amount: Frost)
+    case setCandidacy(NodeID, Bool)
+    case rotateProtocolKey(NodeID, PublicKey, proof: Signature)
+    case vote(NodeID, EpochParameters)
+    /// Settles what follows the epoch `from`, if it is the current one and half over.
+    case selectCommittee(from: Epoch)
+    /// The node has all shards that it holds in that epoch.
+    case reportSync(NodeID, epoch: Epoch)
 
     /// The most blobs that one command retires or deletes.
     package static let blobsMax = 1024

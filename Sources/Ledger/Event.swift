@@ -91,6 +91,11 @@ package enum Event: Hashable, Sendable {
     case headPublished(volume: VolumeID, head: Head, pins: [UInt64])
     case blobsRetired(volume: VolumeID, sequence: UInt64, blobs: [BlobID])
     case nodeUpdated(CommitteeMember)
+    /// What the next epoch will be.
+    case epochParametersSelected(committee: Committee, parameters: EpochParameters)
+    case nodeRegistered(epoch: Epoch, node: NodeRecord)
+    /// A member of the new committee has all of its shards.
+    case shardsReceived(epoch: Epoch, node: NodeID, shards: [UInt16])
 }
 
 extension Event: BCSCodable {
@@ -223,6 +228,19 @@ extension Event: BCSCodable {
         case .nodeUpdated(let member):
             writer.write(uleb: 15)
             writer.write(member)
+        case .epochParametersSelected(let committee, let parameters):
+            writer.write(uleb: 16)
+            writer.write(committee)
+            writer.write(parameters)
+        case .nodeRegistered(let epoch, let node):
+            writer.write(uleb: 17)
+            writer.write(epoch)
+            writer.write(node)
+        case .shardsReceived(let epoch, let node, let shards):
+            writer.write(uleb: 18)
+            writer.write(epoch)
+            writer.write(node)
+            writer.write(vector: shards)
         default: preconditionFailure("Every event is encoded here or by the callers.")
         }
     }
@@ -331,6 +349,27 @@ extension Event: BCSCodable {
                 blobs: try reader.readVector(limit: Command.blobsMax, itemSize: 32)
             )
         case 15: .nodeUpdated(try reader.read())
+        default: try nodeEvent(tag, from: &reader)
+        }
+    }
+
+    private static func nodeEvent(
+        _ tag: UInt32,
+        from reader: inout ByteReader
+    ) throws(CodecError) -> Event {
+        switch tag {
+        case 16:
+            .epochParametersSelected(
+                committee: try reader.read(),
+                parameters: try reader.read()
+            )
+        case 17: .nodeRegistered(epoch: try reader.readUInt32(), node: try reader.read())
+        case 18:
+            .shardsReceived(
+                epoch: try reader.readUInt32(),
+                node: try reader.read(),
+                shards: try reader.readVector(limit: Committee.shardsMax, itemSize: 2)
+            )
         default: throw .unknownTag(tag, of: "event")
         }
     }

@@ -29,12 +29,31 @@ extension Execution {
         case .certifyPooledBlob(let blob, let certificate):
             return try certifyPooledBlob(blob, certificate)
         case .deletePooledBlob(let blob): return try deletePooledBlob(blob)
-        case .updateNode(let node, let address, let networkKey):
-            return try updateNode(node, address: address, networkKey: networkKey)
-        case .advanceEpoch(let epoch): return try advanceEpoch(from: epoch)
+        case .updateNode, .advanceEpoch, .registerNode, .stake, .withdrawStake, .setCandidacy,
+            .rotateProtocolKey, .vote, .selectCommittee, .reportSync:
+            return try executeNodeCommand(command)
         case .createVolume, .acquireLease, .keepLease, .takeOverLease, .releaseLease,
             .publishHead, .retire, .deleteRetired:
             return try executeVolumeCommand(command)
+        }
+    }
+
+    private mutating func executeNodeCommand(_ command: Command) throws -> CommandResult {
+        switch command {
+        case .updateNode(let node, let address, let networkKey):
+            return try updateNode(node, address: address, networkKey: networkKey)
+        case .advanceEpoch(let epoch): return try advanceEpoch(from: epoch)
+        case .registerNode(let registration): return try registerNode(registration)
+        case .stake(let node, let amount): return try stake(amount, with: node)
+        case .withdrawStake(let node, let amount): return try withdrawStake(amount, from: node)
+        case .setCandidacy(let node, let isCandidate):
+            return try setCandidacy(node, isCandidate)
+        case .rotateProtocolKey(let node, let key, let proof):
+            return try rotateProtocolKey(node, key, proof: proof)
+        case .vote(let node, let parameters): return try vote(node, parameters)
+        case .selectCommittee(let epoch): return try selectCommittee(from: epoch)
+        case .reportSync(let node, let epoch): return try reportSync(node, epoch: epoch)
+        default: preconditionFailure("Other commands are executed by the caller.")
         }
     }
 

@@ -8,10 +8,13 @@ internal import Codec
 package struct BlockContext: Hashable, Sendable {
     package let height: UInt64
     package let milliseconds: UInt64
+    /// Whose rules hold in the block.
+    package let protocolVersion: UInt32
 
-    package init(height: UInt64, milliseconds: UInt64) {
+    package init(height: UInt64, milliseconds: UInt64, protocolVersion: UInt32) {
         self.height = height
         self.milliseconds = milliseconds
+        self.protocolVersion = protocolVersion
     }
 }
 

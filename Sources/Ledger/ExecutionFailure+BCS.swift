@@ -99,6 +99,10 @@ extension ExecutionFailure: BCSCodable {
         case .epochNotOver(let until):
             writer.write(uleb: 29)
             writer.write(until)
+        case .epochChangeUnderWay: writer.write(uleb: 30)
+        case .nodeInCommittee(let node):
+            writer.write(uleb: 31)
+            writer.write(node)
         default: preconditionFailure("Every failure is encoded here or by the caller.")
         }
     }
@@ -143,6 +147,8 @@ extension ExecutionFailure: BCSCodable {
         case 27: self = .graceNotOver(try reader.read(), until: try reader.readUInt64())
         case 28: self = .wrongEpoch(current: try reader.readUInt32())
         case 29: self = .epochNotOver(until: try reader.readUInt64())
+        case 30: self = .epochChangeUnderWay
+        case 31: self = .nodeInCommittee(try reader.read())
         case let tag: throw .unknownTag(tag, of: "execution failure")
         }
     }

@@ -64,6 +64,10 @@ package enum ExecutionFailure: Error, Hashable, Sendable {
     case wrongEpoch(current: Epoch)
     /// The epoch ends at this block time.
     case epochNotOver(until: UInt64)
+    /// The shards of this epoch are still on their way.
+    case epochChangeUnderWay
+    /// The node has duties in this epoch, the one before or the next.
+    case nodeInCommittee(NodeID)
 }
 
 /// Why the ledger could not answer or did not do what it was asked.

@@ -56,6 +56,22 @@ extension LedgerConnection {
         return committee
     }
 
+    /// The committees of the moment: the current one, and those before and after it where there
+    /// are any.
+    package func epochState() async throws(LedgerError) -> EpochState {
+        guard case .epochState(let state) = try await query(.epochState) else {
+            throw .mismatch
+        }
+        return state
+    }
+
+    package func standing(of node: NodeID) async throws(LedgerError) -> NodeStanding {
+        guard case .standing(let standing) = try await query(.standing(node)) else {
+            throw .mismatch
+        }
+        return standing
+    }
+
     package func node(_ id: NodeID) async throws(LedgerError) -> NodeRecord? {
         guard case .node(let record) = try await query(.node(id)) else { throw .mismatch }
         return record

@@ -14,7 +14,10 @@ package enum ApplyResult: Hashable, Sendable {
 }
 
 package enum LedgerMachine {
-    package static let protocolVersion: UInt32 = 1
+    /// The rules that new blocks are made by.
+    package static let protocolVersion: UInt32 = 2
+    /// The rules that blocks are replayed by; the second version has nodes that come and go.
+    package static let protocolVersions: ClosedRange<UInt32> = 1...2
     /// How many expired digests one block forgets at most.
     private static let forgottenMax = 1024
 
@@ -99,6 +102,13 @@ package enum LedgerMachine {
         let transaction = signed.transaction
         let digest = signed.digest
         if let reason = refusal(of: signed, digest, parameters) { return .rejected(reason) }
+        if let unknown = transaction.commands.first(where: {
+            $0.protocolVersion > context.protocolVersion
+        }) {
+            return .rejected(
+                .malformed("command \(unknown.tag) in protocol version \(context.protocolVersion)")
+            )
+        }
         if let result: TransactionResult = try state.read(StateKey.result(digest)) {
             return .duplicate(result)
         }

@@ -11,7 +11,7 @@ package struct LedgerParameters: Hashable, Sendable {
     package let administrator: Address
     package let supply: Frost
     package var burned: Frost
-    package let staked: Frost
+    package var staked: Frost
 
     package var signingDomain: SigningDomain {
         SigningDomain(network: network, incarnation: incarnation)

@@ -21,6 +21,8 @@ package enum LedgerQuery: Hashable, Sendable {
     /// Retired blobs of a pool, ascending by blob id, after that one; at most 1,024.
     case retired(pool: ObjectID, after: BlobID?)
     case result(TransactionDigest)
+    case epochState
+    case standing(NodeID)
 }
 
 /// The answer to the query of the same name; nil where the ledger knows no such thing.
@@ -39,6 +41,8 @@ package enum LedgerAnswer: Hashable, Sendable {
     case volumeRecord(VolumeRecord?)
     case retired([PooledBlobRecord])
     case result(TransactionResult?)
+    case epochState(EpochState)
+    case standing(NodeStanding)
 }
 
 extension LedgerQuery: BCSCodable {
@@ -63,6 +67,8 @@ extension LedgerQuery: BCSCodable {
             encode(13, pool, to: &writer)
             writer.write(optional: after)
         case .result(let digest): encode(14, digest, to: &writer)
+        case .epochState: writer.write(uleb: 15)
+        case .standing(let node): encode(16, node, to: &writer)
         }
     }
 
@@ -88,6 +94,8 @@ extension LedgerQuery: BCSCodable {
         case 12: self = .volumeRecord(try reader.read())
         case 13: self = .retired(pool: try reader.read(), after: try reader.readOptional())
         case 14: self = .result(try reader.read())
+        case 15: self = .epochState
+        case 16: self = .standing(try reader.read())
         case let tag: throw .unknownTag(tag, of: "ledger query")
         }
     }
@@ -114,6 +122,8 @@ extension LedgerAnswer: BCSCodable {
             writer.write(uleb: 12)
             writer.write(vector: records)
         case .result(let result): encode(13, optional: result, to: &writer)
+        case .epochState(let state): encode(14, state, to: &writer)
+        case .standing(let standing): encode(15, standing, to: &writer)
         }
     }
 
@@ -148,6 +158,8 @@ extension LedgerAnswer: BCSCodable {
         case 11: self = .volumeRecord(try reader.readOptional())
         case 12: self = .retired(try reader.readVector(limit: 1024, itemSize: 150))
         case 13: self = .result(try reader.readOptional())
+        case 14: self = .epochState(try reader.read())
+        case 15: self = .standing(try reader.read())
         case let tag: throw .unknownTag(tag, of: "ledger answer")
         }
     }

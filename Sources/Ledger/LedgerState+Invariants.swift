@@ -31,6 +31,7 @@ extension LedgerState {
         try checkPooledBlobs(of: state, &check)
         try checkHolders(of: state, &check)
         try checkVolumes(of: state, &check)
+        try checkEpochs(of: state, &check)
         check.finish()
         return check.broken
     }
@@ -97,6 +98,50 @@ extension LedgerState {
             let manifest = try state.value(StateKey.inPool(pool.id, head.manifest))
             check.expect(manifest != nil, "the head's manifest is gone")
         }
+    }
+
+    private static func checkEpochs(
+        of state: some StateReader,
+        _ check: inout InvariantCheck
+    ) throws(StateError) {
+        var nodes: Set<NodeID> = []
+        var staked: UInt128 = 0
+        try each(StateKey.nodes, of: state) { (_, node: NodeRecord) in
+            nodes.insert(node.id)
+            staked += UInt128(node.stake)
+        }
+        let parameters = check.parameters
+        check.expect(staked == UInt128(parameters.staked), "stakes do not add up")
+        let epochs = EpochState(
+            committee: try state.require(StateKey.committee),
+            change: try state.read(StateKey.epochChange),
+            selection: try state.read(StateKey.selection)
+        )
+        let committees = [
+            (epochs.committee, parameters.epoch),
+            (epochs.change?.previous, parameters.epoch &- 1),
+            (epochs.selection?.committee, parameters.epoch + 1),
+        ]
+        for case (let committee?, let epoch) in committees as [(Committee?, Epoch)] {
+            check.expect(committee.epoch == epoch, "a committee is of another epoch")
+            check.expect(
+                committee.shardCount == epochs.committee.shardCount,
+                "committees have different numbers of shards"
+            )
+            check.expect(
+                committee.members.allSatisfy { nodes.contains($0.node) },
+                "a member is not registered"
+            )
+        }
+        guard let change = epochs.change else { return }
+        let synced = change.synced.map { epochs.committee.index(of: $0) }
+        check.expect(Set(synced).count == synced.count, "a member has its shards twice")
+        let weight = synced.reduce(0) { sum, index in
+            sum + (index.map { epochs.committee.members[$0].weight } ?? 0)
+        }
+        check.expect(!synced.contains(nil), "who is no member has its shards")
+        check.expect(!epochs.committee.isQuorum(weight), "a change that is done goes on")
+        check.expect(epochs.selection == nil, "the next epoch is settled before this one")
     }
 
     private static func each<Value: BCSDecodable>(

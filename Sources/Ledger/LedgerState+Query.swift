@@ -29,6 +29,9 @@ package enum LedgerState {
         case .retired(let pool, let after):
             .retired(try retired(in: pool, after: after, from: state))
         case .result(let digest): .result(try state.read(StateKey.result(digest)))
+        case .epochState: .epochState(try epochState(from: state))
+        case .standing(let node):
+            .standing(try state.read(StateKey.standing(node)) ?? NodeStanding())
         }
     }
 
@@ -52,6 +55,16 @@ package enum LedgerState {
             capacityUsed: accounting.slots[0].used,
             supply: parameters.supply,
             burned: parameters.burned
+        )
+    }
+
+    private static func epochState(
+        from state: some StateReader
+    ) throws(StateError) -> EpochState {
+        EpochState(
+            committee: try state.require(StateKey.committee),
+            change: try state.read(StateKey.epochChange),
+            selection: try state.read(StateKey.selection)
         )
     }
 

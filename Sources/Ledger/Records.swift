@@ -291,10 +291,10 @@ package struct NodeRecord: Hashable, Sendable, BCSCodable {
     package let name: String
     /// May change the record; earns the node's rewards.
     package let account: Address
-    package let protocolKey: PublicKey
+    package var protocolKey: PublicKey
     package var networkKey: PublicKey
     package var address: String
-    package let stake: Frost
+    package var stake: Frost
 
     package init(
         id: NodeID,

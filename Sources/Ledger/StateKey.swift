@@ -6,6 +6,8 @@ package enum StateKey {
     package static let parameters: [UInt8] = [0x01]
     package static let committee: [UInt8] = [0x03]
     package static let accounting: [UInt8] = [0x10]
+    static let epochChange: [UInt8] = [0x12]
+    static let selection: [UInt8] = [0x13]
 
     static let accounts: [UInt8] = [0x02]
     static let nodes: [UInt8] = [0x04]
@@ -18,9 +20,11 @@ package enum StateKey {
     static let volumes: [UInt8] = [0x0B]
     static let retirements: [UInt8] = [0x0C]
     static let expiries: [UInt8] = [0x0D]
+    static let standings: [UInt8] = [0x11]
 
     package static func account(_ address: Address) -> [UInt8] { accounts + address.bytes }
     package static func node(_ id: NodeID) -> [UInt8] { nodes + id.bytes }
+    static func standing(_ id: NodeID) -> [UInt8] { standings + id.bytes }
     package static func storage(_ id: ObjectID) -> [UInt8] { storages + id.bytes }
     package static func blob(_ id: ObjectID) -> [UInt8] { blobs + id.bytes }
     package static func pool(_ id: ObjectID) -> [UInt8] { pools + id.bytes }

@@ -122,15 +122,23 @@ package final class LedgerHost: LedgerConnection {
         }
     }
 
-    /// Ends the epoch when its time has come; what a daemon calls from time to time.
+    /// Settles the next epoch in the middle of this one, and ends this one when its time has
+    /// come; what a daemon calls from time to time.
     ///
-    /// Returns whether it did. Does nothing in a network whose epochs have no duration.
+    /// Returns whether the epoch ended. Does nothing while shards are on their way, or in a network
+    /// whose epochs have no duration.
     package func advanceEpochIfDue(entropy: some Entropy) async throws(LedgerError) -> Bool {
         let info = try await info()
         let duration = info.rules.epochDurationMilliseconds
-        let (end, overflow) = info.epochStartMilliseconds.addingReportingOverflow(duration)
         let now = max(time.nowMilliseconds, info.milliseconds)
-        guard duration > 0, !overflow, now >= end else { return false }
+        let start = info.epochStartMilliseconds
+        guard duration > 0, now >= start, now - start >= duration / 2 else { return false }
+        let state = try await epochState()
+        guard state.change == nil, state.committee.epoch == info.epoch else { return false }
+        let isOver = now - start >= duration
+        guard isOver || state.selection == nil else { return false }
+        let command: Command =
+            isOver ? .advanceEpoch(from: info.epoch) : .selectCommittee(from: info.epoch)
         let transaction = Transaction(
             network: info.network,
             incarnation: info.incarnation,
@@ -139,10 +147,10 @@ package final class LedgerHost: LedgerConnection {
             validUntilEpoch: info.epoch,
             validUntilMilliseconds: now + 60_000,
             feeMax: info.rules.transactionFee,
-            commands: [.advanceEpoch(from: info.epoch)]
+            commands: [command]
         )
         _ = try await execute(transaction.signed(by: key))
-        return true
+        return isOver
     }
 
     func onEngine<Result: Sendable>(

@@ -112,7 +112,9 @@ private struct Application<State: NodeStateReader> {
             changes.pools[pool] = end
         case .epochChangeStart(let epoch): changes.epoch = max(changes.epoch, epoch)
         case .nodeUpdated(let member): changes.members.append(member)
-        case .epochChangeDone, .volumeCreated, .leaseChanged, .headPublished, .blobsRetired: break
+        case .epochChangeDone, .epochParametersSelected, .nodeRegistered, .shardsReceived,
+            .volumeCreated, .leaseChanged, .headPublished, .blobsRetired:
+            break
         }
     }
 

@@ -189,7 +189,7 @@ struct BlobCommandTests {
             blob: blob.blob,
             persistence: .deletable(object)
         )
-        let good = world.certificate(message)
+        let good = try world.certificate(message)
         let later = ProtocolMessage.storageConfirmation(
             epoch: 1,
             blob: blob.blob,
@@ -209,8 +209,8 @@ struct BlobCommandTests {
             message: good.message
         )
         let cases: [(Certificate, CertificateError)] = [
-            (world.certificate(message, by: 0..<6), .insufficientWeight(weight: 6, needed: 7)),
-            (world.certificate(later), .wrongEpoch(certificate: 1, committee: 0)),
+            (try world.certificate(message, by: 0..<6), .insufficientWeight(weight: 6, needed: 7)),
+            (try world.certificate(later), .wrongEpoch(certificate: 1, committee: 0)),
             (forged, .badSignature(member: 6)),
             (beyond, .malformedBitmap),
             (try world.confirmation(blob.blob), .wrongMessage),
@@ -223,7 +223,7 @@ struct BlobCommandTests {
                 .wrongMessage
             ),
             (
-                world.certificate(.invalidBlobID(epoch: 0, blob: blob.blob)), .wrongMessage
+                try world.certificate(.invalidBlobID(epoch: 0, blob: blob.blob)), .wrongMessage
             ),
         ]
         for (certificate, error) in cases {
@@ -275,7 +275,7 @@ struct BlobCommandTests {
         let storage = try world.succeed(.reserveSpace(size: Self.MiB, epochs: 2)).object(0)
         let message = ProtocolMessage.invalidBlobID(epoch: 0, blob: blob.blob)
         try world.fail(
-            .invalidateBlob(world.certificate(message, by: 0..<3)),
+            .invalidateBlob(try world.certificate(message, by: 0..<3)),
             with: .badCertificate(.insufficientWeight(weight: 3, needed: 4))
         )
         try world.fail(
@@ -285,13 +285,13 @@ struct BlobCommandTests {
         let object = try world.succeed(
             .registerBlob(storage: .id(storage), blob: blob, deletable: true)
         ).object(0)
-        try world.succeed(.invalidateBlob(world.certificate(message, by: 0..<4)))
+        try world.succeed(.invalidateBlob(try world.certificate(message, by: 0..<4)))
         #expect(
             world.blocks.last?.events.map(\.event) == [
                 .invalidBlobID(epoch: 0, blob: blob.blob)
             ]
         )
-        try world.succeed(.invalidateBlob(world.certificate(message, by: 0..<4)))
+        try world.succeed(.invalidateBlob(try world.certificate(message, by: 0..<4)))
         #expect(world.blocks.last?.events.isEmpty == true)
         try world.fail(
             .certifyBlob(.id(object), try world.confirmation(blob.blob, object)),

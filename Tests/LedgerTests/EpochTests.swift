@@ -15,8 +15,13 @@ struct EpochTests {
         try world.fail(.advanceEpoch(from: 0), with: .epochNotOver(until: .max))
         try world.succeed(.advanceEpoch(from: 0), by: world.administrator)
         #expect(try world.epoch() == 1)
+        // Nothing moves, so nobody waits for shards.
         #expect(
             world.blocks.last?.events.map(\.event) == [
+                .epochParametersSelected(
+                    committee: try world.committee(),
+                    parameters: EpochParameters(storagePrice: 0, writePrice: 0, capacity: 1 << 60)
+                ),
                 .epochChangeStart(epoch: 1), .epochChangeDone(epoch: 1),
             ]
         )

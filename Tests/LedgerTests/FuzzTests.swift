@@ -43,9 +43,13 @@ struct FuzzTests {
                     try commands.next(world, &random)
                 }
                 let key =
-                    [world.alice, world.alice, world.bob, world.administrator]
+                    [world.alice, world.alice, world.bob, world.administrator, world.nodeKeys[0]]
                     .randomElement(using: &random) ?? world.alice
                 batch.append(world.transaction(list, by: key).signed(by: key))
+            }
+            if Int.random(in: 0..<4, using: &random) == 0 {
+                // Sometimes the nodes do what they ought to, so that epochs go on changing.
+                batch += try commands.reports(&world)
             }
             let height = world.blocks.count
             _ = try world.include(batch)
@@ -108,6 +112,8 @@ struct FuzzTests {
             _ = try? LedgerQuery(bcsBytes: bytes)
             _ = try? LedgerAnswer(bcsBytes: bytes)
             _ = try? LedgerError(bcsBytes: bytes)
+            _ = try? EpochState(bcsBytes: bytes)
+            _ = try? NodeRegistration(bcsBytes: bytes)
         }
     }
 }
@@ -120,7 +126,7 @@ struct RandomCommands {
     private var held: [ObjectID] = []
     private let mounts = ["one", "two"].map { World.key("mount \($0)").publicKey }
     private let blobs = (0..<6).map { World.blob(UInt8($0), length: [10, 100_000][$0 % 2]) }
-    private let nodes: [NodeID]
+    private var nodes: [NodeID]
     /// Pooled and plain blobs that wait for a certificate.
     private var registered: [(object: ObjectID, blob: BlobID, pooled: Bool)] = []
 
@@ -141,8 +147,17 @@ struct RandomCommands {
                 held.append(object)
             case .poolCreated(_, let pool, _, _, _): pools.append(pool)
             case .volumeCreated(let volume, _, _): volumes.append(volume)
+            case .nodeRegistered(_, let node): nodes.append(node.id)
             default: break
             }
+        }
+    }
+
+    /// What the genesis's nodes say when they have their shards.
+    func reports(_ world: inout World) throws -> [SignedTransaction] {
+        let epoch = try world.epoch()
+        return zip(nodes, world.nodeKeys).map { node, key in
+            world.transaction([.reportSync(node, epoch: epoch)], by: key).signed(by: key)
         }
     }
 
@@ -159,8 +174,10 @@ struct RandomCommands {
         let blob = blobs.randomElement(using: &random) ?? blobs[0]
         let mount = mounts.randomElement(using: &random) ?? mounts[0]
         let payer: Payer = Bool.random(using: &random) ? .sender : .pool
-        switch Int.random(in: 0..<26, using: &random) {
-        case 0: return .transfer(to: Address(of: world.bob.publicKey), amount: number)
+        switch Int.random(in: 0..<28, using: &random) {
+        case 0:
+            let payee = [world.bob, world.nodeKeys[0]].randomElement(using: &random) ?? world.bob
+            return .transfer(to: Address(of: payee.publicKey), amount: number)
         case 1: return .reserveSpace(size: number, epochs: small)
         case 2:
             return .registerBlob(
@@ -173,7 +190,7 @@ struct RandomCommands {
         case 7: return .deleteBlob(held)
         case 8:
             return .invalidateBlob(
-                world.certificate(
+                try world.certificate(
                     .invalidBlobID(epoch: try world.epoch(), blob: blobs[5].blob),
                     by: 0..<4
                 )
@@ -211,11 +228,57 @@ struct RandomCommands {
             )
         case 23: return .deleteRetired(volume, blobs: [blob.blob], token: small / 2)
         case 24: return .advanceEpoch(from: try world.epoch())
+        case 25: return .selectCommittee(from: try world.epoch())
+        case 26: return try nodeCommand(world, &random)
         default:
             return .updateNode(
                 nodes.randomElement(using: &random) ?? nodes[0],
                 address: "embedded:x",
                 networkKey: mount
+            )
+        }
+    }
+
+    private func nodeCommand(
+        _ world: World,
+        _ random: inout SeededGenerator
+    ) throws -> Command {
+        let node = nodes.randomElement(using: &random) ?? nodes[0]
+        let own = Bool.random(using: &random) ? nodes[0] : node
+        let number = self.number(&random)
+        switch Int.random(in: 0..<8, using: &random) {
+        case 0, 1: return .reportSync(own, epoch: try world.epoch())
+        case 2: return .setCandidacy(own, Bool.random(using: &random))
+        case 3: return .stake(own, amount: number % 1000)
+        case 4: return .withdrawStake(own, amount: number % 200)
+        case 5:
+            return .vote(
+                own,
+                EpochParameters(
+                    storagePrice: number % 4,
+                    writePrice: number % 3,
+                    capacity: number
+                )
+            )
+        case 6:
+            let key = World.key("fuzz \(number)")
+            let account = Address(of: world.nodeKeys[0].publicKey)
+            return .rotateProtocolKey(
+                own,
+                key.publicKey,
+                proof: PossessionStatement(account: account, protocolKey: key.publicKey)
+                    .signed(by: key, in: world.domain)
+            )
+        default:
+            return .registerNode(
+                NodeRegistration(
+                    account: Address(of: world.nodeKeys[0].publicKey),
+                    name: "fuzz",
+                    protocolKey: World.key("fuzz \(number)"),
+                    networkKey: world.bob.publicKey,
+                    address: "a",
+                    in: world.domain
+                )
             )
         }
     }
@@ -228,7 +291,7 @@ struct RandomCommands {
             return .createPool(capacity: 10 << 20, epochs: 3, funds: 0)
         }
         let (object, blob, pooled) = registered.remove(at: index)
-        let certificate = try world.confirmation(blob, object)
+        let certificate = try world.confirmation(blob, object, by: 0..<10)
         return pooled
             ? .certifyPooledBlob(.id(object), certificate)
             : .certifyBlob(.id(object), certificate)

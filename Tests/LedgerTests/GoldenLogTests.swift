@@ -7,8 +7,9 @@ internal import Testing
 
 /// A recorded history replays to the recorded state, today and in another process.
 ///
-/// `make golden` writes a new recording; a change of it is a change of the protocol, and belongs
-/// under a new protocol version.
+/// There is one recording for each protocol version, and the older ones are never written again.
+/// `make golden` writes that of the newest; once it is published, a change of it is a change of the
+/// protocol, and belongs under a new version.
 struct GoldenLogTests {
     struct Recording: Codable {
         let genesis: String
@@ -17,7 +18,8 @@ struct GoldenLogTests {
         let state: String
     }
 
-    static let path = "ledger/golden-log-1.json"
+    /// Of each protocol version; the newest is written by `make golden`.
+    static let paths = ["ledger/golden-log-1.json", "ledger/golden-log-2.json"]
 
     /// The hash over the rows that replaying the recording leads to.
     static func replay(_ recording: Recording) throws -> String {
@@ -41,22 +43,28 @@ struct GoldenLogTests {
         return Hex.encode(hasher.finalize())
     }
 
-    @Test func theRecordedHistoryReplays() throws {
+    @Test func theRecordedHistoriesReplay() throws {
         if Fixtures.areWritten { try record() }
-        let recording: Recording = try Fixtures.json(Self.path)
-        #expect(recording.blocks.count > 20)
-        #expect(try Self.replay(recording) == recording.state)
+        for (index, path) in Self.paths.enumerated() {
+            let recording: Recording = try Fixtures.json(path)
+            #expect(recording.blocks.count > 20)
+            let first = try Block(bcsBytes: Hex.decode(recording.blocks[0]))
+            #expect(first.header.protocolVersion == UInt32(index + 1))
+            #expect(try Self.replay(recording) == recording.state)
+        }
     }
 
-    @Test func anotherProcessComesToTheSameState() async {
+    @Test func anotherProcessComesToTheSameStates() async {
         await #expect(processExitsWith: .success) {
-            let recording: Recording = try Fixtures.json(GoldenLogTests.path)
-            guard try GoldenLogTests.replay(recording) == recording.state else { exit(3) }
+            for path in GoldenLogTests.paths {
+                let recording: Recording = try Fixtures.json(path)
+                guard try GoldenLogTests.replay(recording) == recording.state else { exit(3) }
+            }
         }
     }
 
     @Test func aChangedHistoryDoesNotReplay() throws {
-        let recording: Recording = try Fixtures.json(Self.path)
+        let recording: Recording = try Fixtures.json(Self.paths[0])
         let genesis = try Genesis(bcsBytes: Hex.decode(recording.genesis))
         let producer = genesis.blockKey
         let network = genesis.networkID
@@ -213,7 +221,7 @@ struct GoldenLogTests {
         )
         try world.succeed(.releaseLease(.id(volume), token: 2))
         let invalid = ProtocolMessage.invalidBlobID(epoch: 0, blob: World.blob(5).blob)
-        try world.succeed(.invalidateBlob(world.certificate(invalid)))
+        try world.succeed(.invalidateBlob(try world.certificate(invalid)))
         let node = Genesis.nodeID(network: world.genesis.networkID, index: 0)
         try world.fund(world.nodeKeys[0], 10)
         try world.succeed(
@@ -221,7 +229,7 @@ struct GoldenLogTests {
             by: world.nodeKeys[0]
         )
         try world.fund(world.administrator, 10)
-        try world.succeed(.advanceEpoch(from: 0), by: world.administrator)
+        try changeCommittee(of: &world)
         world.now += 100_000
         try world.succeed(.transfer(to: bob, amount: 1))
         let recording = Recording(
@@ -229,7 +237,54 @@ struct GoldenLogTests {
             blocks: world.blocks.map { Hex.encode($0.bcsBytes) },
             state: Self.hash(of: world.state)
         )
-        try Fixtures.write(recording, to: Self.path)
+        try Fixtures.write(recording, to: Self.paths[1])
+    }
+}
+
+extension GoldenLogTests {
+    /// Lets a node join and another leave, with votes, new keys and all, from epoch 0 to 2.
+    private func changeCommittee(of world: inout World) throws {
+        let joiner = World.key("joiner")
+        try world.fund(joiner, 500)
+        for key in world.nodeKeys { try world.fund(key, 10) }
+        let registration = NodeRegistration(
+            account: Address(of: joiner.publicKey),
+            name: "joiner",
+            protocolKey: World.key("joiner's protocol key"),
+            networkKey: World.key("joiner's tls").publicKey,
+            address: "https://j:1",
+            in: world.domain
+        )
+        let node = try world.succeed(.registerNode(registration), by: joiner).object(0)
+        try world.succeed(.stake(node, amount: 300), by: joiner)
+        let parameters = EpochParameters(storagePrice: 4, writePrice: 1, capacity: 1 << 40)
+        try world.succeed(.vote(node, parameters), by: joiner)
+        let nodes = world.nodeKeys.indices.map {
+            Genesis.nodeID(network: world.genesis.networkID, index: $0)
+        }
+        try world.succeed(.setCandidacy(nodes[9], false), by: world.nodeKeys[9])
+        let rotated = World.key("rotated")
+        let statement = PossessionStatement(
+            account: Address(of: world.nodeKeys[1].publicKey),
+            protocolKey: rotated.publicKey
+        )
+        try world.succeed(
+            .rotateProtocolKey(
+                nodes[1],
+                rotated.publicKey,
+                proof: statement.signed(by: rotated, in: world.domain)
+            ),
+            by: world.nodeKeys[1]
+        )
+        try world.succeed(.selectCommittee(from: 0), by: world.administrator)
+        try world.succeed(.advanceEpoch(from: 0), by: world.administrator)
+        // The joiner's two shards are node 9's, and one of an equal among the others.
+        let members = Set(try world.committee().members.map(\.node))
+        for index in 0..<9 where members.contains(nodes[index]) {
+            try world.succeed(.reportSync(nodes[index], epoch: 1), by: world.nodeKeys[index])
+        }
+        try world.succeed(.withdrawStake(nodes[9], amount: 60), by: world.nodeKeys[9])
+        try world.succeed(.advanceEpoch(from: 1), by: world.administrator)
     }
 }
 

@@ -52,7 +52,9 @@ struct ShardAssignmentTests {
     }
 
     @Test func whoLeavesGivesItsShardsToThoseWithFewest() throws {
-        let former = try Self.committee([1: [0, 1], 2: [2, 3], 3: [5, 6], 4: [7, 8], 9: [4, 9]])
+        let former = try Self.committee([
+            1: [0, 1], 2: [2, 3], 3: [5, 6], 4: [7, 8], 9: [4, 9],
+        ])
         #expect(
             next(former, [1: 5, 2: 5, 3: 5, 9: 5])
                 == [1: [0, 1, 7], 2: [2, 3, 8], 3: [5, 6], 9: [4, 9]]

@@ -20,13 +20,19 @@ struct World {
     var now = World.start
     private var salts: UInt64 = 0
 
-    init(rules: GenesisRules = GenesisRules(), nodes: Int = 10, balance: Frost = 1_000_000) throws {
+    init(
+        rules: GenesisRules = GenesisRules(),
+        nodes: Int = 10,
+        shards count: Int? = nil,
+        balance: Frost = 1_000_000,
+        stake: Frost = 100
+    ) throws {
         nodeKeys = (0..<nodes).map { World.key("node \($0)") }
         blockKey = World.key("block")
         administrator = World.key("administrator")
         alice = World.key("alice")
         bob = World.key("bob")
-        let shards = Genesis.evenShards(count: nodes, nodes: nodes)
+        let shards = Genesis.evenShards(count: count ?? nodes, nodes: nodes)
         let accounts = [alice, bob].map {
             GenesisAccount(address: Address(of: $0.publicKey), balance: balance)
         }
@@ -45,7 +51,7 @@ struct World {
                     protocolKey: key.publicKey,
                     networkKey: key.publicKey,
                     address: "embedded:node-\(index)",
-                    stake: 100,
+                    stake: stake,
                     shards: shards[index]
                 )
             },
@@ -178,6 +184,13 @@ struct World {
         return committee
     }
 
+    func epochState() throws -> EpochState {
+        guard case .epochState(let state) = try query(.epochState) else {
+            throw LedgerError.mismatch
+        }
+        return state
+    }
+
     func pool(_ id: ObjectID) throws -> PoolRecord {
         guard case .pool(let record?) = try query(.pool(id)) else { throw LedgerError.mismatch }
         return record
@@ -213,14 +226,21 @@ struct World {
         try EncodingParameters(shardCount: 10).encodedLength(of: length)
     }
 
+    /// What the genesis's nodes sign, those among them that are in the committee.
     func certificate(
         _ message: ProtocolMessage,
-        by members: some Sequence<Int> = 0..<7
-    ) -> Certificate {
+        by nodes: some Sequence<Int> = 0..<7
+    ) throws -> Certificate {
         let domain = self.domain
+        let members = try committee().members
         return Certificate(
             message: message,
-            signatures: members.map { ($0, domain.sign(message, with: nodeKeys[$0]).signature) }
+            signatures: nodes.compactMap { node in
+                let key = nodeKeys[node]
+                guard let member = members.firstIndex(where: { $0.protocolKey == key.publicKey })
+                else { return nil }
+                return (member, domain.sign(message, with: key).signature)
+            }
         )
     }
 
@@ -230,7 +250,7 @@ struct World {
         _ object: ObjectID? = nil,
         by members: some Sequence<Int> = 0..<7
     ) throws -> Certificate {
-        certificate(
+        try certificate(
             .storageConfirmation(
                 epoch: try epoch(),
                 blob: blob,
