@@ -130,7 +130,8 @@ let targets: [Target] = [
     .target(
         name: "TestNetwork",
         dependencies: [
-            "Codec", "BlobModel", "SystemIO", "Ledger", "StorageNode", "BlobClient",
+            "Codec", "BlobModel", "SystemIO", "ErasureCoding", "Ledger", "StorageNode",
+            "BlobClient",
         ],
         path: "Tests/TestNetwork",
         swiftSettings: strict

@@ -33,21 +33,28 @@ package enum NodeRefusal: String, Hashable, Sendable, CaseIterable {
     case ledgerBehind = "LEDGER_BEHIND"
     /// A block was asked for that the node does not have.
     case blockNotFound = "BLOCK_NOT_FOUND"
+    /// Only the shard's new holder may have its slivers, and says so with its key.
+    case requestUnauthorized = "REQUEST_UNAUTHORIZED"
+    /// The request or the answer is of another epoch than the one who asks or answers.
+    case invalidEpoch = "INVALID_EPOCH"
+    case sliverCountExceedsLimit = "SLIVER_COUNT_EXCEEDS_LIMIT"
     /// The node's own disk failed.
     case internalError = "INTERNAL"
 
     /// The status word of Google's AIP-193, as the reference uses it.
     package var status: String {
         switch self {
-        case .notRegistered, .invalidBlob, .shardNotAssigned, .missingSlivers, .cacheSaturated:
+        case .notRegistered, .invalidBlob, .shardNotAssigned, .missingSlivers, .cacheSaturated,
+            .invalidEpoch:
             "FAILED_PRECONDITION"
         case .metadataNotFound, .sliverNotFound, .blockNotFound: "NOT_FOUND"
         case .invalidMetadata, .unsupportedEncodingType, .invalidSliver, .sliverIndexMismatch,
-            .sliverTooLarge, .indexOutOfRange, .invalidRequest:
+            .sliverTooLarge, .indexOutOfRange, .invalidRequest, .sliverCountExceedsLimit:
             "INVALID_ARGUMENT"
         case .rangeNotSatisfiable: "RANGE_NOT_SATISFIABLE"
         case .storageFull: "RESOURCE_EXHAUSTED"
         case .ledgerBehind: "UNAVAILABLE"
+        case .requestUnauthorized: "PERMISSION_DENIED"
         case .internalError: "INTERNAL"
         }
     }
@@ -61,6 +68,7 @@ package enum NodeRefusal: String, Hashable, Sendable, CaseIterable {
     /// The HTTP status code of ``status``.
     package var code: Int {
         switch status {
+        case "PERMISSION_DENIED": 403
         case "NOT_FOUND": 404
         case "RANGE_NOT_SATISFIABLE": 416
         case "RESOURCE_EXHAUSTED": 429

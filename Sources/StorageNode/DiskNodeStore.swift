@@ -164,6 +164,16 @@ package final class DiskNodeStore: NodeStore {
         return try decoded(value)
     }
 
+    package func committees() throws(NodeStoreError) -> NodeCommittees? {
+        let value = try indexed { index throws(NodeStoreError) in
+            try sql(index) { database throws(SQLiteError) in
+                try IndexSchema.get(.committees, in: database)
+            }
+        }
+        guard let value else { return nil }
+        return try decoded(value) as NodeCommittees
+    }
+
     func decoded<Value: BCSDecodable>(_ bytes: [UInt8]) throws(NodeStoreError) -> Value {
         do throws(CodecError) {
             return try Value(bcsBytes: bytes)
@@ -204,6 +214,9 @@ package final class DiskNodeStore: NodeStore {
                         .integer(Int64(clamping: garbageDue))
                     )
                 }
+                if let committees = changes.committees {
+                    try IndexSchema.set(.committees, committees.bcsBytes, in: database)
+                }
                 try IndexSchema.set(.cursor, cursor.bcsBytes, in: database)
             }
             try wrote(changes.infos.count + changes.pools.count + 1, index)
@@ -214,6 +227,29 @@ package final class DiskNodeStore: NodeStore {
         let row = try single("SELECT info FROM blobs WHERE blob = ?", .blob(blob.bytes))
         guard case .blob(let bytes)? = row else { return nil }
         return try decoded(bytes) as BlobInfo
+    }
+
+    package func blobs(
+        after blob: BlobID?,
+        limit: Int
+    ) throws(NodeStoreError) -> [(blob: BlobID, info: BlobInfo)] {
+        let rows = try indexed { index throws(NodeStoreError) in
+            try sql(index) { database throws(SQLiteError) in
+                try database.rows(
+                    "SELECT blob, info FROM blobs WHERE blob > ? ORDER BY blob LIMIT ?",
+                    .blob(blob?.bytes ?? []),
+                    .integer(Int64(limit))
+                )
+            }
+        }
+        var found: [(blob: BlobID, info: BlobInfo)] = []
+        for row in rows {
+            guard row.count == 2, case .blob(let key) = row[0], key.count == 32,
+                case .blob(let bytes) = row[1]
+            else { continue }
+            found.append((BlobID(bytes: key), try decoded(bytes)))
+        }
+        return found
     }
 
     package func end(ofPool pool: ObjectID) throws(NodeStoreError) -> Epoch? {
@@ -260,22 +296,68 @@ package final class DiskNodeStore: NodeStore {
         }
     }
 
-    package func deleteData(of blob: BlobID) throws(NodeStoreError) {
-        let emptied = try indexed { index throws(NodeStoreError) in
-            let segments = try sql(index) { database throws(SQLiteError) in
-                let rows = try database.rows(
-                    "SELECT segment FROM slivers WHERE blob = ?1 "
-                        + "UNION SELECT segment FROM metadata WHERE blob = ?1",
+    package func pairs(of blob: BlobID) throws(NodeStoreError) -> [SliverPairIndex] {
+        let rows = try indexed { index throws(NodeStoreError) in
+            try sql(index) { database throws(SQLiteError) in
+                try database.rows(
+                    "SELECT DISTINCT pair FROM slivers WHERE blob = ? ORDER BY pair",
                     .blob(blob.bytes)
                 )
-                for table in ["slivers", "metadata", "garbage"] {
-                    try database.run(
-                        "DELETE FROM \(table) WHERE blob = ?",
-                        .blob(blob.bytes)
-                    )
+            }
+        }
+        return rows.compactMap { row in
+            guard case .integer(let pair)? = row.first else { return nil }
+            return UInt16(exactly: pair).map(SliverPairIndex.init)
+        }
+    }
+
+    package func drop(
+        _ pairs: [(blob: BlobID, pair: SliverPairIndex)]
+    ) throws(NodeStoreError) {
+        try deleteRows { database throws(SQLiteError) in
+            var segments: Set<Int64> = []
+            for (blob, pair) in pairs {
+                let keys: [Value] = [.blob(blob.bytes), .integer(Int64(pair.rawValue))]
+                for row in try database.rows(
+                    "SELECT segment FROM slivers WHERE blob = ? AND pair = ?",
+                    keys[0],
+                    keys[1]
+                ) {
+                    if case .integer(let segment)? = row.first { segments.insert(segment) }
                 }
+                try database.run(
+                    "DELETE FROM slivers WHERE blob = ? AND pair = ?",
+                    keys[0],
+                    keys[1]
+                )
+            }
+            return segments.sorted().map { .integer($0) }
+        }
+    }
+
+    package func deleteData(of blob: BlobID) throws(NodeStoreError) {
+        try deleteRows { database throws(SQLiteError) in
+            let rows = try database.rows(
+                "SELECT segment FROM slivers WHERE blob = ?1 "
+                    + "UNION SELECT segment FROM metadata WHERE blob = ?1",
+                .blob(blob.bytes)
+            )
+            for table in ["slivers", "metadata", "garbage"] {
+                try database.run("DELETE FROM \(table) WHERE blob = ?", .blob(blob.bytes))
+            }
+            return rows.compactMap(\.first)
+        }
+    }
+
+    /// Deletes rows, and then the segments in which nothing is left; `delete` says in which ones
+    /// the rows' records were.
+    private func deleteRows(
+        _ delete: (Connection) throws(SQLiteError) -> [Value]
+    ) throws(NodeStoreError) {
+        let emptied = try indexed { index throws(NodeStoreError) in
+            let segments = try sql(index) { database throws(SQLiteError) in
                 var emptied: [Value] = []
-                for segment in rows.compactMap(\.first) {
+                for segment in try delete(database) {
                     let live = try database.rows(
                         "SELECT 1 FROM slivers WHERE segment = ?1 "
                             + "UNION ALL SELECT 1 FROM metadata WHERE segment = ?1 LIMIT 1",

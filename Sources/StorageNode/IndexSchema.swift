@@ -8,6 +8,8 @@ enum IndexSchema {
     enum Key: String {
         case version
         case cursor
+        /// Not there before a block has said anything of committees.
+        case committees
         /// The records up to here are indexed.
         case blocksLSN = "blocks-lsn"
         case sliversLSN = "slivers-lsn"

@@ -8,6 +8,7 @@ internal import Synchronization
 package final class MemoryNodeStore: NodeStore {
     private struct Contents {
         var cursor: NodeCursor
+        var committees: NodeCommittees?
         var blocks: [[UInt8]] = []
         var infos: [BlobID: BlobInfo] = [:]
         var pools: [ObjectID: Epoch] = [:]
@@ -82,6 +83,7 @@ package final class MemoryNodeStore: NodeStore {
             for blob in changes.infos.keys { contents.garbage[blob] = nil }
             for blob in changes.released { contents.garbage[blob] = garbageDue }
             contents.cursor = cursor
+            contents.committees = changes.committees ?? contents.committees
         }
     }
 
@@ -93,6 +95,29 @@ package final class MemoryNodeStore: NodeStore {
     }
 
     package func info(of blob: BlobID) -> BlobInfo? { contents.withLock { $0.infos[blob] } }
+
+    package func committees() -> NodeCommittees? { contents.withLock { $0.committees } }
+
+    package func blobs(after blob: BlobID?, limit: Int) -> [(blob: BlobID, info: BlobInfo)] {
+        contents.withLock { contents in
+            contents.infos.filter { entry in blob.map { entry.key > $0 } ?? true }
+                .sorted { $0.key < $1.key }.prefix(limit).map { ($0.key, $0.value) }
+        }
+    }
+
+    package func pairs(of blob: BlobID) -> [SliverPairIndex] {
+        contents.withLock { contents in
+            Set(contents.slivers.keys.filter { $0.blob == blob }.map(\.pair)).sorted()
+        }
+    }
+
+    package func drop(_ pairs: [(blob: BlobID, pair: SliverPairIndex)]) {
+        for (blob, pair) in pairs {
+            for axis in SliverAxis.allCases {
+                forget(SliverName(blob: blob, pair: pair, axis: axis))
+            }
+        }
+    }
 
     package func end(ofPool pool: ObjectID) -> Epoch? { contents.withLock { $0.pools[pool] } }
 

@@ -23,8 +23,8 @@ package struct NodeStateChanges: Equatable {
     package var certified: Set<BlobID> = []
     /// The current epoch after the block.
     package var epoch: Epoch
-    /// Nodes whose address or key changed.
-    package var members: [CommitteeMember] = []
+    /// Who holds which shard after the block, if it says anything of that.
+    package var committees: NodeCommittees?
 }
 
 /// Why a block is not the next one.
@@ -69,14 +69,22 @@ package enum NodeState {
     package static func apply(
         _ block: Block,
         epoch: Epoch,
+        committees: NodeCommittees,
         to state: some NodeStateReader
     ) throws(NodeStoreError) -> NodeStateChanges {
-        var application = Application(state: state, changes: NodeStateChanges(epoch: epoch))
+        var application = Application(
+            state: state,
+            committees: committees,
+            changes: NodeStateChanges(epoch: epoch)
+        )
         for (id, event) in block.events {
             try application.apply(
                 event,
                 StatusEvent(transaction: id.transaction, index: id.index)
             )
+        }
+        if application.committees != committees {
+            application.changes.committees = application.committees
         }
         return application.changes
     }
@@ -84,9 +92,11 @@ package enum NodeState {
 
 private struct Application<State: NodeStateReader> {
     let state: State
+    var committees: NodeCommittees
     var changes: NodeStateChanges
 
     mutating func apply(_ event: Event, _ name: StatusEvent) throws(NodeStoreError) {
+        if committees.apply(event) { changes.epoch = max(changes.epoch, committees.current.epoch) }
         switch event {
         case .blobRegistered(_, let blob, let length, _, let end, let deletable, let object):
             try register(
@@ -110,10 +120,9 @@ private struct Application<State: NodeStateReader> {
             try release(blob) { $0.invalidate(name) }
         case .poolCreated(_, let pool, _, _, let end), .poolChanged(_, let pool, _, let end):
             changes.pools[pool] = end
-        case .epochChangeStart(let epoch): changes.epoch = max(changes.epoch, epoch)
-        case .nodeUpdated(let member): changes.members.append(member)
-        case .epochChangeDone, .epochParametersSelected, .nodeRegistered, .shardsReceived,
-            .volumeCreated, .leaseChanged, .headPublished, .blobsRetired:
+        case .epochChangeStart, .epochChangeDone, .epochParametersSelected, .nodeUpdated,
+            .nodeRegistered, .shardsReceived, .volumeCreated, .leaseChanged, .headPublished,
+            .blobsRetired:
             break
         }
     }

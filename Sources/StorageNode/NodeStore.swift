@@ -33,6 +33,9 @@ package protocol NodeStore: NodeStateReader, AnyObject, Sendable {
 
     func cursor() throws(NodeStoreError) -> NodeCursor
 
+    /// Who holds which shard; nil before a block has said anything of that.
+    func committees() throws(NodeStoreError) -> NodeCommittees?
+
     /// Keeps a block, before anything is done that follows from it.
     func append(_ block: Block) throws(NodeStoreError)
 
@@ -63,6 +66,18 @@ package protocol NodeStore: NodeStateReader, AnyObject, Sendable {
     ) throws(NodeStoreError) -> [UInt8]?
     func hasSliver(_ name: SliverName) throws(NodeStoreError) -> Bool
     func store(_ sliver: VerifiedSliver, as name: SliverName) throws(NodeStoreError)
+    /// Blobs that the ledger has told of, in the order of their ids, after `blob`.
+    func blobs(
+        after blob: BlobID?,
+        limit: Int
+    ) throws(NodeStoreError) -> [(blob: BlobID, info: BlobInfo)]
+
+    /// The pairs of which slivers of a blob are here, ascending.
+    func pairs(of blob: BlobID) throws(NodeStoreError) -> [SliverPairIndex]
+    /// Deletes the slivers of pairs that belong to shards that moved away.
+    func drop(
+        _ pairs: [(blob: BlobID, pair: SliverPairIndex)]
+    ) throws(NodeStoreError)
     /// Forgets a sliver whose record is damaged, so that it can be brought again.
     func forget(_ name: SliverName) throws(NodeStoreError)
 

@@ -21,12 +21,23 @@ extension StorageNode {
         let domain = domain
         let producer = configuration.genesis.blockKey
         let store = store
-        let cursor = try await pool.run { () throws -> NodeCursor in
-            try Self.apply(blocks, to: store, in: domain, producer: producer, due: due)
+        let first = committees
+        let (cursor, committees) = try await pool.run { () throws in
+            try Self.apply(
+                blocks,
+                to: store,
+                in: domain,
+                producer: producer,
+                due: due,
+                committees: first
+            )
         }
         let height = status.withLock { status in
             // Calls may overtake each other on their way here; the store went in order.
-            if cursor.block.height > status.cursor.block.height { status.cursor = cursor }
+            if cursor.block.height > status.cursor.block.height {
+                status.cursor = cursor
+                status.committees = committees
+            }
             status.ledgerHeight = max(status.ledgerHeight, cursor.block.height)
             return status.cursor.block.height
         }
@@ -38,10 +49,13 @@ extension StorageNode {
         to store: any NodeStore,
         in domain: SigningDomain,
         producer: PublicKey,
-        due: UInt64
-    ) throws -> NodeCursor {
+        due: UInt64,
+        committees: NodeCommittees
+    ) throws -> (NodeCursor, NodeCommittees) {
         try store.serially {
             var cursor = try store.cursor()
+            // Another call may have been here since; without a row there is nothing newer.
+            var committees = try store.committees() ?? committees
             for block in blocks where block.height > cursor.block.height {
                 try NodeState.check(
                     block,
@@ -50,15 +64,21 @@ extension StorageNode {
                     producer: producer
                 )
                 try store.append(block)
-                let changes = try NodeState.apply(block, epoch: cursor.epoch, to: store)
+                let changes = try NodeState.apply(
+                    block,
+                    epoch: cursor.epoch,
+                    committees: committees,
+                    to: store
+                )
                 let next = NodeCursor(block: block.reference, epoch: changes.epoch)
                 try store.commit(changes, cursor: next, garbageDue: due)
                 if changes.epoch != cursor.epoch {
                     try store.releaseExpired(at: changes.epoch, due: due)
                 }
                 cursor = next
+                committees = changes.committees ?? committees
             }
-            return cursor
+            return (cursor, committees)
         }
     }
 
@@ -70,10 +90,15 @@ extension StorageNode {
         try await pool.run { () throws(NodeStoreError) in try store.synchronizeBlocks() }
     }
 
-    /// Follows the ledger and deletes what is due, until the task is cancelled.
-    package func run(_ ledger: any LedgerConnection) async {
+    /// Follows the ledger, deletes what is due and, with a `migration`, fetches the shards that the
+    /// node gets, until the task is cancelled.
+    package func run(
+        _ ledger: any LedgerConnection,
+        migration: ShardMigration? = nil
+    ) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.follow(ledger) }
+            if let migration { group.addTask { await self.followEpochs(migration) } }
             group.addTask { await self.collectGarbageForEver() }
         }
     }

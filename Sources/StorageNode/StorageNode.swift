@@ -19,6 +19,12 @@ package enum NodeNotice: Sendable, CustomStringConvertible {
     case diverged(String)
     case ledgerUnavailable(String)
     case deleted(BlobID)
+    /// The node has all of its shards of that epoch; of these it has fetched so many slivers.
+    case synced(Epoch, slivers: Int)
+    /// Not yet; it is tried again.
+    case syncFailed(Epoch, String)
+    /// Slivers of a shard that moved away are gone.
+    case dropped(pairs: Int)
 
     package var description: String {
         switch self {
@@ -28,6 +34,11 @@ package enum NodeNotice: Sendable, CustomStringConvertible {
         case .diverged(let what): "the ledger's chain is another than ours: \(what)"
         case .ledgerUnavailable(let what): "the ledger does not answer: \(what)"
         case .deleted(let blob): "blob \(blob) was deleted"
+        case .synced(let epoch, let count):
+            "all shards of epoch \(epoch) are here, \(count) slivers were fetched"
+        case .syncFailed(let epoch, let what):
+            "the shards of epoch \(epoch) are not all here yet: \(what)"
+        case .dropped(let pairs): "\(pairs) pairs of slivers of moved shards were dropped"
         }
     }
 }
@@ -37,6 +48,9 @@ package struct NodeConfiguration: Sendable {
     package var genesis: Genesis
     package var incarnation: UInt32 = 0
     package var node: NodeID
+    /// Whether the node was registered after the network's start, so that the genesis has not
+    /// heard of it.
+    package var joins = false
     /// Signs confirmations.
     package var protocolKey: SigningKey
     /// How long released data is kept.
@@ -63,6 +77,8 @@ package enum StorageNodeError: Error, Equatable, Sendable {
 package final class StorageNode: StorageNodeConnection {
     struct Status {
         var cursor: NodeCursor
+        /// As of the cursor.
+        var committees: NodeCommittees
         var isDiverged = false
         var isFull = false
         var isLedgerSilent = false
@@ -75,7 +91,6 @@ package final class StorageNode: StorageNodeConnection {
     let pool: BlockingPool
     let time: any TimeSource
     let parameters: EncodingParameters
-    let shards: [UInt16]
     let notice: @Sendable (NodeNotice) -> Void
     private let started: Duration
     // Guards the few words that requests look at; held for no I/O.
@@ -91,16 +106,22 @@ package final class StorageNode: StorageNodeConnection {
         notice: @escaping @Sendable (NodeNotice) -> Void = { _ in }
     ) throws(StorageNodeError) {
         guard let committee = try? configuration.genesis.committee(),
-            let index = committee.index(of: configuration.node),
-            committee.members[index].protocolKey == configuration.protocolKey.publicKey,
             let parameters = try? EncodingParameters(shardCount: committee.shardCount)
         else {
-            // A genesis that was read has a committee; what fails is that the node is in it.
+            // A genesis that was read has a committee, whose shards can be encoded for.
+            throw .notAMember(configuration.node)
+        }
+        let index = committee.index(of: configuration.node)
+        let key = index.map { committee.members[$0].protocolKey }
+        guard configuration.joins ? key == nil : key == configuration.protocolKey.publicKey else {
             throw .notAMember(configuration.node)
         }
         let cursor: NodeCursor
+        let committees: NodeCommittees
         do throws(NodeStoreError) {
             cursor = try store.cursor()
+            committees =
+                try store.committees() ?? NodeCommittees(committee.moved(to: cursor.epoch))
         } catch {
             throw .store(error)
         }
@@ -110,9 +131,8 @@ package final class StorageNode: StorageNodeConnection {
         self.time = time
         self.parameters = parameters
         self.notice = notice
-        shards = committee.members[index].shards
         started = time.uptime
-        status = Mutex(Status(cursor: cursor))
+        status = Mutex(Status(cursor: cursor, committees: committees))
     }
 
     var domain: SigningDomain {
@@ -121,6 +141,12 @@ package final class StorageNode: StorageNodeConnection {
             incarnation: configuration.incarnation
         )
     }
+
+    /// Who holds which shard, as of the last block applied.
+    package var committees: NodeCommittees { status.withLock { $0.committees } }
+
+    /// The shards that the node holds in this epoch.
+    var shards: [UInt16] { committees.shards(of: configuration.node) }
 
     /// The last block that the node has applied.
     package var cursor: NodeCursor { status.withLock { $0.cursor } }
@@ -170,7 +196,7 @@ package final class StorageNode: StorageNodeConnection {
     // MARK: Who may store what
 
     /// Waits until the block at `height` is applied, or until waiting has taken too long.
-    private func wait(for height: UInt64, atMost patience: Duration) async {
+    func wait(for height: UInt64, atMost patience: Duration) async {
         guard cursor.block.height < height else { return }
         await waiters.wait(for: height, current: { self.cursor.block.height }) {
             // Cancelled when the block has come.
@@ -204,14 +230,21 @@ package final class StorageNode: StorageNodeConnection {
         return live
     }
 
-    /// Checks that the node answers for this pair.
-    func checkAssigned(_ name: SliverName) throws(NodeError) {
+    /// Checks that the node takes slivers of this pair, or, unless they are `toStore`, that it
+    /// serves them: those of shards that it has given up not long ago, too.
+    func checkAssigned(_ name: SliverName, toStore: Bool = false) throws(NodeError) {
         guard parameters.contains(name.pair) else {
             throw .refused(.indexOutOfRange, "There are \(parameters.shardCount) pairs.")
         }
         let shard = parameters.shard(holding: name.pair, of: name.blob)
-        guard shards.contains(shard.rawValue) else {
-            throw .refused(.shardNotAssigned, "Shard \(shard) is not this node's.")
+        let committees = committees
+        let node = configuration.node
+        let isOwn = committees.current.holder(of: shard.rawValue).node == node
+        guard isOwn || (!toStore && committees.served(by: node).contains(shard.rawValue)) else {
+            throw .refused(
+                .shardNotAssigned,
+                "Shard \(shard) is not this node's in epoch \(committees.current.epoch)."
+            )
         }
     }
 
@@ -238,7 +271,7 @@ package final class StorageNode: StorageNodeConnection {
         as name: SliverName,
         height: UInt64?
     ) async throws(NodeError) -> StoreOutcome {
-        try checkAssigned(name)
+        try checkAssigned(name, toStore: true)
         guard sliver.blobID == name.blob, sliver.axis == name.axis,
             sliver.index == parameters.sliver(of: name.pair, name.axis)
         else { throw .refused(.sliverIndexMismatch, "The sliver is not \(name).") }
@@ -267,7 +300,17 @@ package final class StorageNode: StorageNodeConnection {
             height: height,
             patience: patience
         )
-        let names = ownSlivers(of: blob)
+        // The epoch and its shards are of one moment: what is signed is true of that epoch.
+        let committee = committees.current
+        guard let index = committee.index(of: configuration.node),
+            committee.members[index].protocolKey == configuration.protocolKey.publicKey
+        else {
+            throw .refused(
+                .shardNotAssigned,
+                "The node is no member in epoch \(committee.epoch), or has another key there."
+            )
+        }
+        let names = slivers(of: committee.members[index].shards, of: blob)
         let missing = try await writing { store throws(NodeStoreError) -> SliverName? in
             guard try store.hasMetadata(of: blob) else { return names.first }
             for name in names {
@@ -280,7 +323,7 @@ package final class StorageNode: StorageNodeConnection {
             throw .refused(.missingSlivers, "Sliver \(missing) is not here.")
         }
         return domain.sign(
-            .storageConfirmation(epoch: cursor.epoch, blob: blob, persistence: persistence),
+            .storageConfirmation(epoch: committee.epoch, blob: blob, persistence: persistence),
             with: configuration.protocolKey
         )
     }
@@ -313,8 +356,8 @@ package final class StorageNode: StorageNodeConnection {
         }
     }
 
-    /// Both slivers of each of the node's shards.
-    private func ownSlivers(of blob: BlobID) -> [SliverName] {
+    /// Both slivers of each of these shards.
+    func slivers(of shards: [UInt16], of blob: BlobID) -> [SliverName] {
         shards.flatMap { shard in
             let pair = parameters.pair(on: ShardIndex(shard), of: blob)
             return SliverAxis.allCases.map { SliverName(blob: blob, pair: pair, axis: $0) }

@@ -17,6 +17,10 @@ package enum NodeWire {
     /// How long a confirmation waits for a registration at most, and if nothing else is said.
     package static let waitMillisMax = 30_000
     package static let waitMillisDefault = 5000
+    /// A shard's slivers are handed out until their symbols fill this, and one sliver more at most;
+    /// never more than so many at once.
+    package static let shardBytesMax = 8 << 20
+    package static let shardSliversMax = 1000
     package static let jsonMax = 1 << 20
     /// A refusal is no longer than this.
     package static let refusalMax = 16 << 10

@@ -114,6 +114,8 @@ struct FuzzTests {
             _ = try? LedgerError(bcsBytes: bytes)
             _ = try? EpochState(bcsBytes: bytes)
             _ = try? NodeRegistration(bcsBytes: bytes)
+            _ = try? ShardSyncRequest(bcsBytes: bytes)
+            _ = try? ShardSyncAnswer(bcsBytes: bytes)
         }
     }
 }

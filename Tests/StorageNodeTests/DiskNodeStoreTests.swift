@@ -54,6 +54,7 @@ private final class Disk {
 /// Encoded blobs, and blocks of a ledger that they are on.
 private struct Material {
     let network: NetworkID
+    let genesis: Genesis
     let blobs: [EncodedBlob]
     let blocks: [Block]
 
@@ -68,7 +69,9 @@ private struct Material {
             blobs.append(try encoder.encode(bytes))
         }
         self.blobs = blobs
-        network = testNetwork.genesis.networkID
+        genesis = testNetwork.genesis
+        network = genesis.networkID
+        try await testNetwork.execute(.advanceEpoch(from: 0))
         blocks = try await testNetwork.ledger.memory.blocks(
             from: 1,
             limit: 1000,
@@ -88,7 +91,12 @@ private struct Material {
         let cursor = try store.cursor()
         guard block.height == cursor.block.height + 1 else { return }
         try store.append(block)
-        let changes = try NodeState.apply(block, epoch: cursor.epoch, to: store)
+        let changes = try NodeState.apply(
+            block,
+            epoch: cursor.epoch,
+            committees: try store.committees() ?? NodeCommittees(try genesis.committee()),
+            to: store
+        )
         let next = NodeCursor(block: block.reference, epoch: changes.epoch)
         try store.commit(changes, cursor: next, garbageDue: 1000)
     }
@@ -102,12 +110,20 @@ private struct Material {
         seed: UInt64
     ) throws {
         #expect(try disk.cursor() == memory.cursor(), "seed \(seed)")
+        #expect(try disk.committees() == memory.committees(), "seed \(seed)")
+        let ids = memory.blobs(after: nil, limit: 100).map(\.blob)
+        #expect(try disk.blobs(after: nil, limit: 100).map(\.blob) == ids, "seed \(seed)")
+        if ids.count > 2 {
+            let part = Array(ids[1...2])
+            #expect(try disk.blobs(after: ids[0], limit: 2).map(\.blob) == part, "seed \(seed)")
+        }
         let blocks = memory.blocks(from: 1, limit: 1000)
         #expect(try disk.blocks(from: 1, limit: 1000) == blocks, "seed \(seed)")
         for blob in material.blobs.indices {
             let id = material.blobs[blob].blobID
             #expect(try disk.info(of: id) == memory.info(of: id), "seed \(seed)")
             #expect(try disk.metadata(of: id) == memory.metadata(of: id), "seed \(seed)")
+            #expect(try disk.pairs(of: id) == memory.pairs(of: id), "seed \(seed)")
             for pair in 0..<3 {
                 for axis in SliverAxis.allCases {
                     let name = material.name(blob, pair, axis)
@@ -157,6 +173,10 @@ private struct Material {
                     let sliver = encoded.pair(name.pair)[axis]
                     try disk.opened.store(sliver, as: name)
                     try memory.store(sliver, as: name)
+                case 14 where axis == .primary:
+                    // Likewise.
+                    try disk.opened.drop([(name.blob, name.pair)])
+                    memory.drop([(name.blob, name.pair)])
                 case 14:
                     try disk.opened.forget(name)
                     memory.forget(name)

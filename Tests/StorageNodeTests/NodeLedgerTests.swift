@@ -1,6 +1,7 @@
 import BlobClient
 import BlobModel
 import Codec
+import ErasureCoding
 import Ledger
 import StorageNode
 import SystemIO
@@ -177,6 +178,58 @@ import Testing
         }
         #expect(end == 5)
         #expect(counts == NodeBlobStatus.DeletableCounts(total: 0, certified: 0))
+    }
+
+    @Test func whatExpiresGoesAfterTheGraceAndWhatIsExtendedLivesOn() async throws {
+        let time = ManualTimeSource()
+        let network = try TestNetwork(time: time)
+        let client = try await network.client()
+        let plain = PlainBlobStore(client: client, sender: network.sender())
+        func pool(epochs: UInt32) async throws -> (id: ObjectID, store: NativeBlobStore) {
+            let sender = network.sender()
+            let made = try await sender.executeVolatile([
+                .createPool(capacity: 1 << 30, epochs: epochs, funds: 0)
+            ])
+            let id = ObjectID(of: made.transaction.digest, command: 0)
+            return (id, NativeBlobStore(client: client, pool: id, sender: sender))
+        }
+        let (short, long, extended) = (
+            try await pool(epochs: 2), try await pool(epochs: 9), try await pool(epochs: 2)
+        )
+        let bytes = (0..<4).map { TestNetwork.bytes(2000, seed: $0 + 20) }
+        let expiring = try await short.store.store(bytes[0]).blob
+        let inTwo = try await short.store.store(bytes[1]).blob
+        _ = try await long.store.store(bytes[1])
+        let stretched = try await extended.store.store(bytes[2]).blob
+        let single = try RedStuffEncoder(client.parameters).encode(bytes[3]).blobID
+        _ = try await plain.store(bytes[3], epochs: 2, deletable: true)
+        _ = try await network.sender().executeVolatile([
+            .extendPool(.id(extended.id), epochs: 3, payer: .sender)
+        ])
+        for bytes in bytes { try await network.complete(bytes) }
+        let node = network.nodes[4]
+        func stored() async throws -> [StoredStatus] {
+            var statuses: [StoredStatus] = []
+            for blob in [expiring, inTwo, stretched, single] {
+                statuses.append(try await node.metadataStatus(of: blob))
+            }
+            return statuses
+        }
+        try await network.execute(.advanceEpoch(from: 0))
+        time.advance(by: .seconds(3000))
+        try await node.collectGarbage()
+        #expect(try await stored() == [.stored, .stored, .stored, .stored])
+        try await network.execute(.advanceEpoch(from: 1))
+        time.advance(by: .seconds(599))
+        try await node.collectGarbage()
+        #expect(try await stored() == [.stored, .stored, .stored, .stored])
+        time.advance(by: .seconds(2))
+        try await node.collectGarbage()
+        #expect(try await stored() == [.nonexistent, .stored, .stored, .nonexistent])
+        for (blob, bytes) in [(inTwo, bytes[1]), (stretched, bytes[2])] {
+            let read = try await client.read(blob, range: 0..<2000, authentication: .store)
+            #expect(read == bytes)
+        }
     }
 }
 

@@ -363,7 +363,7 @@ private func refusal(_ body: () async throws -> Void) async -> NodeRefusal? {
 
     @Test func everyRefusalHasTheReferencesStatus() {
         for refusal in NodeRefusal.allCases {
-            #expect([400, 404, 416, 429, 500, 503].contains(refusal.code))
+            #expect([400, 403, 404, 416, 429, 500, 503].contains(refusal.code))
         }
         #expect(NodeRefusal.notRegistered.status == "FAILED_PRECONDITION")
         #expect(NodeRefusal.metadataNotFound.code == 404)

@@ -1,6 +1,7 @@
 package import BlobClient
 package import BlobModel
 internal import Codec
+internal import ErasureCoding
 package import Ledger
 package import StorageNode
 internal import Synchronization
@@ -61,6 +62,81 @@ package final class TestNetwork: Sendable {
         ledger = FollowedLedger(memory, nodes: nodes)
     }
 
+    package static let administrator = key("administrator")
+
+    /// Brings a stored blob to all nodes that should hold it, which an upload need not have done
+    /// when it returns.
+    package func complete(_ bytes: [UInt8]) async throws {
+        let parameters = try EncodingParameters(shardCount: genesis.shardCount)
+        let encoded = try RedStuffEncoder(parameters).encode(bytes)
+        let blob = encoded.blobID
+        for node in ledger.nodes {
+            _ = try await node.store(encoded.metadata, height: nil)
+            for shard in node.committees.shards(of: node.configuration.node) {
+                let pair = parameters.pair(on: ShardIndex(shard), of: blob)
+                for axis in SliverAxis.allCases {
+                    let sliver = encoded.sliver(axis, parameters.sliver(of: pair, axis))
+                    let name = SliverName(blob: blob, pair: pair, axis: axis)
+                    _ = try await node.store(sliver, as: name, height: nil)
+                }
+            }
+        }
+    }
+
+    /// Runs commands by that key's account.
+    @discardableResult
+    package func execute(
+        _ commands: Command...,
+        by key: SigningKey = administrator
+    ) async throws -> [CommandResult] {
+        let info = try await ledger.info()
+        let transaction = Transaction(
+            network: info.network,
+            incarnation: info.incarnation,
+            sender: Address(of: key.publicKey),
+            salt: LinuxEntropy().bytes(count: 16),
+            validUntilEpoch: .max,
+            validUntilMilliseconds: max(time.nowMilliseconds, info.milliseconds) + 60_000,
+            feeMax: 0,
+            commands: commands
+        )
+        return try await ledger.execute(transaction.signed(by: key)).results
+    }
+
+    /// Registers a further node with a stake of 100 like the others, and starts it.
+    package func join(_ name: String) async throws -> StorageNode {
+        let key = Self.key(name)
+        let address = Address(of: key.publicKey)
+        try await execute(.transfer(to: address, amount: 100), by: account)
+        let registration = NodeRegistration(
+            account: address,
+            name: name,
+            protocolKey: key,
+            networkKey: key.publicKey,
+            address: "embedded:\(name)",
+            in: SigningDomain(network: genesis.networkID, incarnation: 0)
+        )
+        let results = try await execute(.registerNode(registration), by: key)
+        guard case .object(let id) = results[0] else { throw LedgerError.mismatch }
+        try await execute(.stake(id, amount: 100), by: key)
+        var configuration = NodeConfiguration(genesis: genesis, node: id, protocolKey: key)
+        configuration.joins = true
+        let node = try StorageNode(
+            configuration: configuration,
+            store: MemoryNodeStore(network: genesis.networkID),
+            pool: BlockingPool(threads: 0),
+            time: time
+        )
+        ledger.add(node)
+        try await ledger.settle()
+        return node
+    }
+
+    /// The node of that id, of the genesis or joined later.
+    package func node(_ id: NodeID) -> StorageNode? {
+        ledger.nodes.first { $0.configuration.node == id }
+    }
+
     package static func key(_ name: String) -> SigningKey {
         SigningKey(seed: Blake2b256.hash(Array(name.utf8)))
     }
@@ -106,9 +182,7 @@ package final class TestNetwork: Sendable {
         time: (any TimeSource)? = nil,
         _ connect: @escaping Connect = { $1 }
     ) async throws -> BlobClient {
-        let nodes = nodes
         let notices = notices
-        let network = genesis.networkID
         return try await BlobClient.make(
             ledger: ledger,
             environment: ClientEnvironment(
@@ -119,9 +193,8 @@ package final class TestNetwork: Sendable {
                 notice: { notices.add("\($0)") }
             )
         ) { member in
-            let index = nodes.indices.first {
-                Genesis.nodeID(network: network, index: $0) == member.node
-            }
+            let nodes = self.ledger.nodes
+            let index = nodes.firstIndex { $0.configuration.node == member.node }
             guard let index else { return UnreachableNode(reason: "unknown") }
             return connect(index, nodes[index])
         }
@@ -188,7 +261,8 @@ package final class Notices: Sendable {
 /// A ledger whose nodes have applied each block before its transaction is answered.
 package final class FollowedLedger: LedgerConnection {
     package let memory: MemoryLedger
-    private let nodes: [StorageNode]
+    // Guards the list, which grows when nodes join.
+    private let followers: Mutex<[StorageNode]>
     private let faults = Mutex(Faults())
 
     private struct Faults {
@@ -200,8 +274,13 @@ package final class FollowedLedger: LedgerConnection {
 
     init(_ memory: MemoryLedger, nodes: [StorageNode]) {
         self.memory = memory
-        self.nodes = nodes
+        followers = Mutex(nodes)
     }
+
+    /// Those of the genesis in its order, and after them those that joined.
+    package var nodes: [StorageNode] { followers.withLock { $0 } }
+
+    package func add(_ node: StorageNode) { followers.withLock { $0.append(node) } }
 
     /// The next so many transactions take effect, and their answers do not arrive.
     package func loseAnswers(_ count: Int) { faults.withLock { $0.answersLost = count } }

@@ -8,7 +8,7 @@ package import Transport
 /// parameters allow.
 package final class HTTPStorageNode: StorageNodeConnection {
     let client: HTTPClient
-    private let parameters: EncodingParameters
+    let parameters: EncodingParameters
 
     /// Speaks to the node with this network key, as the ledger records it.
     ///
@@ -230,7 +230,7 @@ package final class HTTPStorageNode: StorageNodeConnection {
         }
     }
 
-    private func send(
+    func send(
         _ request: ClientRequest,
         limit: Int
     ) async throws(NodeError) -> ClientResponse {

@@ -16,6 +16,8 @@ package struct StorageNodeAPI: Sendable {
         @Sendable (Sliver, VerifiedBlobMetadata) async throws -> VerifiedSliver
 
     let node: any StorageNodeConnection
+    /// Where the shards are that move away from here; nil where none ever do.
+    let shards: (any ShardSource)?
     let parameters: EncodingParameters
     let verify: Verification
     let cache = MetadataCache()
@@ -23,12 +25,14 @@ package struct StorageNodeAPI: Sendable {
 
     package init(
         node: any StorageNodeConnection,
+        shards: (any ShardSource)? = nil,
         parameters: EncodingParameters,
         pending limits: PendingLimits = PendingLimits(),
         time: any TimeSource,
         verify: @escaping Verification
     ) {
         self.node = node
+        self.shards = shards
         self.parameters = parameters
         self.verify = verify
         pending = PendingUploads(limits: limits, time: time)
@@ -37,6 +41,7 @@ package struct StorageNodeAPI: Sendable {
     /// Verifies on `pool`, because expanding and hashing a sliver takes milliseconds.
     package init(
         node: any StorageNodeConnection,
+        shards: (any ShardSource)? = nil,
         parameters: EncodingParameters,
         pending limits: PendingLimits = PendingLimits(),
         time: any TimeSource,
@@ -45,6 +50,7 @@ package struct StorageNodeAPI: Sendable {
         let codec = RedStuffCodec(parameters)
         self.init(
             node: node,
+            shards: shards,
             parameters: parameters,
             pending: limits,
             time: time
@@ -73,6 +79,7 @@ package struct StorageNodeAPI: Sendable {
             ),
             Route(.get, blob + "/status", handler: handle(blobStatus)),
             Route(.get, "/v1/health", handler: handle(health)),
+            Route(.post, "/v1/migrate/sync_shard", handler: handle(syncShard)),
             Route(.get, "/v1/ledger/blocks", handler: handle(blocks)),
             Route(.get, "/v1/version") { _ in try .success(WireVersion(role: "node")) },
         ]
