@@ -21,8 +21,15 @@ extension BlobClient {
     package func metadata(
         of blob: BlobID
     ) async throws(BlobStoreError) -> VerifiedBlobMetadata {
+        try await metadata(of: blob, from: peers)
+    }
+
+    /// As `metadata(of:)`, from the nodes of one committee.
+    func metadata(
+        of blob: BlobID,
+        from peers: NodePeers
+    ) async throws(BlobStoreError) -> VerifiedBlobMetadata {
         if let cached = cachedMetadata(of: blob) { return cached }
-        let peers = peers
         let order = peers.order(environment.entropy)
         var missing = 0
         let found = await withTaskGroup(of: MetadataOutcome.self) { group in

@@ -12,29 +12,35 @@ extension BlobClient {
         range: Range<UInt64>,
         authentication: ReadAuthentication
     ) async throws(BlobStoreError) -> [UInt8] {
-        do throws(BlobStoreError) {
-            return try await readOnce(blob, range: range, authentication: authentication)
-        } catch {
-            // Nodes may have moved since their addresses were asked for.
-            guard error.isTransient, await hasNewCommittee() else { throw error }
-            return try await readOnce(blob, range: range, authentication: authentication)
-        }
-    }
-
-    /// Asks the ledger whether nodes have other addresses now; false when it does not answer.
-    private func hasNewCommittee() async -> Bool {
-        let before = committee
         // The failure to report is that of the read.
-        try? await refreshCommittee()
-        return committee != before
+        if peers.takeDoubt() { try? await refreshCommittee() }
+        var tried: [Committee] = []
+        var failure = BlobStoreError.cancelled
+        while true {
+            for peers in readers where !tried.contains(peers.committee) {
+                tried.append(peers.committee)
+                do throws(BlobStoreError) {
+                    return try await readOnce(blob, range, authentication, peers)
+                } catch {
+                    guard error.mayBeOfCommittee else { throw error }
+                    // What the current committee says counts, and it is the last to be asked.
+                    failure = error
+                }
+            }
+            // Nodes, addresses or shards may have moved since they were asked for.
+            try? await refreshCommittee()
+            let isNew = readers.contains { !tried.contains($0.committee) }
+            guard isNew, !Task.isCancelled else { throw failure }
+        }
     }
 
     private func readOnce(
         _ blob: BlobID,
-        range: Range<UInt64>,
-        authentication: ReadAuthentication
+        _ range: Range<UInt64>,
+        _ authentication: ReadAuthentication,
+        _ peers: NodePeers
     ) async throws(BlobStoreError) -> [UInt8] {
-        let metadata = try await metadata(of: blob)
+        let metadata = try await metadata(of: blob, from: peers)
         guard range.upperBound <= metadata.unencodedLength else {
             throw .invalidRequest(
                 "Bytes \(range) of a blob of \(metadata.unencodedLength) bytes."
@@ -43,9 +49,9 @@ extension BlobClient {
         guard !range.isEmpty else { return [] }
         let pieces = parameters.sourceParts(of: range, symbolSize: metadata.symbolSize)
         if pieces.count == 1 {
-            return try await piece(pieces[0], metadata, authentication).get()
+            return try await piece(pieces[0], metadata, authentication, peers).get()
         }
-        let results = await read(pieces, metadata, authentication)
+        let results = await read(pieces, metadata, authentication, peers)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(range.count)
         for result in results { bytes.append(contentsOf: try result.get()) }
@@ -55,7 +61,8 @@ extension BlobClient {
     private func read(
         _ pieces: [SourcePart],
         _ metadata: VerifiedBlobMetadata,
-        _ authentication: ReadAuthentication
+        _ authentication: ReadAuthentication,
+        _ peers: NodePeers
     ) async -> [Result<[UInt8], BlobStoreError>] {
         var results = [Result<[UInt8], BlobStoreError>](
             repeating: .failure(.cancelled),
@@ -68,7 +75,7 @@ extension BlobClient {
                 let index = next
                 next += 1
                 group.addTask {
-                    (index, await self.piece(pieces[index], metadata, authentication))
+                    (index, await self.piece(pieces[index], metadata, authentication, peers))
                 }
             }
             for _ in 0..<Self.piecesMax { startNext() }
@@ -98,9 +105,9 @@ extension BlobClient {
     private func piece(
         _ piece: SourcePart,
         _ metadata: VerifiedBlobMetadata,
-        _ authentication: ReadAuthentication
+        _ authentication: ReadAuthentication,
+        _ peers: NodePeers
     ) async -> Result<[UInt8], BlobStoreError> {
-        let peers = peers
         let holder = peers.holder(of: piece.sliver, .primary, blob: metadata.blobID)
         guard peers.isUsable(holder.member) else {
             let rebuilt = await rebuild(piece, metadata, authentication, peers)
@@ -212,5 +219,12 @@ extension BlobClient {
                 return sliver
             }
         }
+    }
+}
+
+extension BlobStoreError {
+    /// Whether it may be for asking the wrong committee, so that another one is worth asking.
+    fileprivate var mayBeOfCommittee: Bool {
+        if case .notFound = self { true } else { isTransient }
     }
 }

@@ -161,7 +161,14 @@ extension BlobClient {
             try await node.confirmation(of: id, persistence: persistence, height: height)
         }
         let key = peers.committee.members[member].protocolKey
-        guard signed.verified(by: key, in: domain) == message else {
+        let said = signed.verified(by: key, in: domain)
+        if case .storageConfirmation(let epoch, id, persistence)? = said, epoch != message.epoch {
+            // Honest, and of another epoch: either of us has not heard of the newest one.
+            throw epoch < message.epoch
+                ? .refused(.ledgerBehind, "The node is in epoch \(epoch) still.")
+                : .refused(.invalidEpoch, "The node is in epoch \(epoch) already.")
+        }
+        guard said == message else {
             peers.lied(member, "a confirmation of blob \(id) that is not its own")
             throw .malformed("The confirmation is not signed by the node, or is of another blob.")
         }

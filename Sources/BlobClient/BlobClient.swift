@@ -42,7 +42,10 @@ package final class BlobClient: Sendable {
     private let connect: @Sendable (CommitteeMember) -> any StorageNodeConnection
 
     private struct State {
+        /// The nodes of the current epoch, which everything is written to.
         var peers: NodePeers
+        /// Those of the epoch before, while shards are on their way from them.
+        var former: NodePeers?
         var metadata: [BlobID: VerifiedBlobMetadata] = [:]
         var metadataOrder: [BlobID] = []
     }
@@ -60,7 +63,8 @@ package final class BlobClient: Sendable {
         connect: @escaping @Sendable (CommitteeMember) -> any StorageNodeConnection
     ) async throws(LedgerError) -> BlobClient {
         let info = try await ledger.info()
-        let committee = try await ledger.committee()
+        let epoch = try await ledger.epochState()
+        let committee = epoch.committee
         let parameters: EncodingParameters
         do {
             parameters = try EncodingParameters(shardCount: committee.shardCount)
@@ -70,7 +74,7 @@ package final class BlobClient: Sendable {
         let coding = BlobCoding(parameters, compute: environment.compute)
         return BlobClient(
             ledger: ledger,
-            committee: committee,
+            epoch: epoch,
             domain: info.signingDomain,
             coding: coding,
             environment: environment,
@@ -80,7 +84,7 @@ package final class BlobClient: Sendable {
 
     private init(
         ledger: any LedgerConnection,
-        committee: Committee,
+        epoch: EpochState,
         domain: SigningDomain,
         coding: BlobCoding,
         environment: ClientEnvironment,
@@ -92,15 +96,19 @@ package final class BlobClient: Sendable {
         self.environment = environment
         self.connect = connect
         parameters = coding.parameters
+        let makePeers = { (committee: Committee) in
+            NodePeers(
+                committee: committee,
+                parameters: coding.parameters,
+                connections: committee.members.map(connect),
+                time: environment.time,
+                notice: environment.notice
+            )
+        }
         state = Mutex(
             State(
-                peers: NodePeers(
-                    committee: committee,
-                    parameters: coding.parameters,
-                    connections: committee.members.map(connect),
-                    time: environment.time,
-                    notice: environment.notice
-                )
+                peers: makePeers(epoch.committee),
+                former: (epoch.change?.previous).map(makePeers)
             )
         )
     }
@@ -110,20 +118,41 @@ package final class BlobClient: Sendable {
 
     var peers: NodePeers { state.withLock { $0.peers } }
 
-    /// Asks the ledger for the committee again, and connects anew if it is another one.
+    /// Where to read from, in this order: what is older than a change of epochs that is under way
+    /// is still with the committee before; what is newer is with the current one.
+    var readers: [NodePeers] {
+        state.withLock { state in [state.former, state.peers].compactMap(\.self) }
+    }
+
+    /// Asks the ledger for the committees again, and connects to whoever is new in them.
     package func refreshCommittee() async throws(LedgerError) {
-        let committee = try await ledger.committee()
-        guard committee != peers.committee, committee.shardCount == parameters.shardCount else {
-            return
+        let epoch = try await ledger.epochState()
+        guard epoch.committee.shardCount == parameters.shardCount else { return }
+        let known = readers
+        let peers = peers(of: epoch.committee, known)
+        let former = epoch.change.map { self.peers(of: $0.previous, known) }
+        state.withLock { state in
+            // An answer that was overtaken by a newer one is of no use.
+            guard state.peers.committee.epoch <= epoch.committee.epoch else { return }
+            state.peers = peers
+            state.former = former
         }
-        let peers = NodePeers(
+    }
+
+    /// The nodes of a committee; connections, and all that is remembered of a committee's nodes,
+    /// are kept where nothing has changed.
+    private func peers(of committee: Committee, _ known: [NodePeers]) -> NodePeers {
+        if let same = known.first(where: { $0.committee == committee }) { return same }
+        let connections = committee.members.map { member in
+            known.lazy.compactMap { $0.connection(to: member) }.first ?? connect(member)
+        }
+        return NodePeers(
             committee: committee,
             parameters: parameters,
-            connections: committee.members.map(connect),
+            connections: connections,
             time: environment.time,
             notice: environment.notice
         )
-        state.withLock { $0.peers = peers }
     }
 
     // MARK: Metadata seen lately

@@ -154,10 +154,14 @@ extension BlobClient {
         }
     }
 
+    /// How many changes of epochs one upload outlasts; the reference has five.
+    private static var committeeChangesMax: Int { 5 }
+
     /// Uploads a registered blob and has `submit` bring the certificate to the ledger.
     ///
-    /// When the epoch has changed meanwhile, it starts again once with the new committee; a blob
-    /// that turns out to be certified already is as good.
+    /// When the epoch has changed meanwhile, it starts again with the new committee, as often as
+    /// that happens; and once where nothing has changed. A blob that turns out to be certified
+    /// already is as good.
     func certify(
         _ encoded: EncodedBlob,
         persistence: BlobPersistence,
@@ -165,7 +169,10 @@ extension BlobClient {
         _ submit: (Certificate) async throws(LedgerError) -> Void
     ) async throws(BlobStoreError) {
         var isSecondTry = false
+        var changes = 0
         while true {
+            let tried = committee
+            var failure = BlobStoreError.unavailable("The epoch changed while a blob was stored.")
             do throws(BlobStoreError) {
                 let certificate = try await upload(
                     encoded,
@@ -177,19 +184,28 @@ extension BlobClient {
                 } catch {
                     switch error {
                     case .executionFailed(_, .alreadyCertified): return
+                    case .executionFailed(_, .badCertificate(.wrongEpoch)): break
                     case .executionFailed(_, .badCertificate) where !isSecondTry: break
                     default: throw error.blobStoreError
                     }
                 }
             } catch {
-                guard error.isTransient, !isSecondTry else { throw error }
+                guard error.isTransient else { throw error }
+                failure = error
             }
-            isSecondTry = true
             do throws(LedgerError) {
                 try await refreshCommittee()
             } catch {
                 throw error.blobStoreError
             }
+            if committee != tried {
+                changes += 1
+            } else if isSecondTry {
+                throw failure
+            } else {
+                isSecondTry = true
+            }
+            if changes > Self.committeeChangesMax { throw failure }
         }
     }
 }

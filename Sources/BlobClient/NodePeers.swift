@@ -31,6 +31,16 @@ final class NodePeers: Sendable {
     private let notice: @Sendable (ClientNotice) -> Void
     // Guards what is remembered of each member; held for a few operations on values.
     private let health: Mutex<[PeerHealth]>
+    // Guards when a member last said that it does not hold what the committee says it holds.
+    private let doubt: Mutex<Doubt>
+
+    private struct Doubt {
+        var lastLook: Duration
+        var isOpen = false
+    }
+
+    /// How often the ledger is asked at most because a member says that its shards have moved.
+    private static let doubtPause = Duration.seconds(1)
 
     init(
         committee: Committee,
@@ -48,6 +58,26 @@ final class NodePeers: Sendable {
         health = Mutex(
             [PeerHealth](repeating: PeerHealth(), count: committee.members.count)
         )
+        doubt = Mutex(Doubt(lastLook: time.uptime))
+    }
+
+    /// The connection to this member, if it is reached as it was.
+    func connection(to member: CommitteeMember) -> (any StorageNodeConnection)? {
+        guard let index = committee.index(of: member.node) else { return nil }
+        let known = committee.members[index]
+        let isSame = known.address == member.address && known.networkKey == member.networkKey
+        return isSame ? connections[index] : nil
+    }
+
+    /// Whether a member has said that the committee is another, and the ledger should be asked;
+    /// once for each time.
+    func takeDoubt() -> Bool {
+        let now = time.uptime
+        return doubt.withLock { doubt in
+            guard doubt.isOpen, now - doubt.lastLook >= Self.doubtPause else { return false }
+            doubt = Doubt(lastLook: now)
+            return true
+        }
     }
 
     var memberCount: Int { connections.count }
@@ -92,6 +122,8 @@ final class NodePeers: Sendable {
         case .malformed(let what): lied(member, what)
         case .refused(.internalError, _), .refused(.storageFull, _):
             notice(.failure(committee.members[member].node, error))
+        case .refused(.shardNotAssigned, _), .refused(.invalidEpoch, _):
+            doubt.withLock { $0.isOpen = true }
         case .refused, .cancelled: break
         }
     }

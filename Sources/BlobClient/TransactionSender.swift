@@ -19,6 +19,8 @@ package struct TransactionSender: Sendable {
     /// A transaction may be included for ten minutes: longer than any retry here, and short
     /// enough that a lost one does not come back tomorrow.
     private static let validityMilliseconds: UInt64 = 600_000
+    /// Time is what ends a transaction's validity; epochs may follow each other within seconds.
+    private static let validityEpochs: UInt64 = 1000
     /// Pauses between attempts; after the last the caller hears that the ledger is not there.
     private static let pauses: [Duration] = [
         .milliseconds(100), .milliseconds(400), .seconds(1), .seconds(3), .seconds(8),
@@ -102,7 +104,7 @@ package struct TransactionSender: Sendable {
             incarnation: info.incarnation,
             sender: address,
             salt: entropy.bytes(count: 16),
-            validUntilEpoch: info.epoch &+ 1,
+            validUntilEpoch: Epoch(clamping: UInt64(info.epoch) + Self.validityEpochs),
             validUntilMilliseconds: now + Self.validityMilliseconds,
             feeMax: info.rules.transactionFee,
             commands: commands
