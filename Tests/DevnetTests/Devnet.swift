@@ -23,11 +23,13 @@ final class Devnet {
     private(set) var report: Report
 
     /// Starts a devnet and waits until all of it answers.
-    init(in scratch: Scratch, nodes: Int = 10) throws {
+    init(in scratch: Scratch, nodes: Int = 10, shards: Int? = nil) throws {
         self.scratch = scratch
         directory = scratch.path + "/net"
         process.executableURL = URL(filePath: Tool.products + "/walrus")
-        process.arguments = ["devnet", "--dir", directory, "--nodes", String(nodes)]
+        process.arguments =
+            ["devnet", "--dir", directory, "--nodes", String(nodes)]
+            + (shards.map { ["--n-shards", String($0)] } ?? [])
         process.standardInput = FileHandle.nullDevice
         let log = scratch.path + "/devnet.log"
         try Data().write(to: URL(filePath: log))
@@ -87,13 +89,87 @@ final class Devnet {
         try Tool.run("walrus", arguments, environment: environment)
     }
 
+    /// The key file of one of the parts; the ledger's account is the administrator.
+    func key(of name: String) -> String { directory + "/keys/\(name).key" }
+
+    /// Registers and starts a node that is no part of the devnet's own.
+    func join(_ name: String) throws {
+        let path = scratch.path + "/" + name
+        let key = path + ".key"
+        _ = try Tool.succeed("walrus", ["key", "new", key])
+        let address = "127.0.0.1:\(try FreePort.find())"
+        let registered = try walrus(
+            "node",
+            "register",
+            "--key",
+            key,
+            "--name",
+            name,
+            "--address",
+            "https://" + address,
+            "--administrator",
+            self.key(of: "ledger")
+        )
+        guard registered.status == 0 else { throw ToolFailure("\(registered)") }
+        let node = Process()
+        node.executableURL = URL(filePath: Tool.products + "/walrus")
+        node.arguments = [
+            "node", "--create", "--key", key, "--dir", path, "--network", report.network,
+            "--listen", address,
+        ]
+        node.standardInput = FileHandle.nullDevice
+        try Data().write(to: URL(filePath: path + ".log"))
+        let output = FileHandle(forWritingAtPath: path + ".log")
+        node.standardOutput = output
+        node.standardError = output
+        try node.run()
+        scratch.owns(process: node.processIdentifier)
+        while true {
+            let text = try String(contentsOfFile: path + ".log", encoding: .utf8)
+            if text.contains("ready at") { return }
+            guard node.isRunning else { throw ToolFailure("\(name) ended: \(text)") }
+            Thread.sleep(forTimeInterval: 0.05)
+        }
+    }
+
+    /// Begins the next epoch, as soon as the shards of this one have come to their nodes.
+    func advanceEpoch() throws {
+        // Ends with the epoch; a hang is the test runner's to notice.
+        while true {
+            let result = try walrus("epoch", "advance", "--administrator", key(of: "ledger"))
+            if result.status == 0 { return }
+            guard result.errors.contains("epochChangeUnderWay") else {
+                throw ToolFailure("\(result)")
+            }
+            Thread.sleep(forTimeInterval: 0.1)
+        }
+    }
+
     var environment: [String: String] {
         ["WALRUS_NETWORK": report.network, "WALRUS_HOME": scratch.path + "/home"]
     }
 
+    /// Runs `walrus` with this network, from any thread.
+    var client: NetworkClient { NetworkClient(environment: environment) }
+
+    func store(_ file: String) throws -> String { try client.store(file) }
+
+    func reads(_ blob: String, as file: String) throws -> Bool {
+        try client.reads(blob, as: file)
+    }
+}
+
+/// Stores and reads with the `walrus` program.
+struct NetworkClient: Sendable {
+    let environment: [String: String]
+
+    func walrus(_ arguments: String...) throws -> ToolResult {
+        try Tool.run("walrus", arguments, environment: environment)
+    }
+
     /// Stores a file and returns the blob's id.
-    func store(_ file: String) throws -> String {
-        let result = try walrus("store", "--json", file)
+    func store(_ file: String, epochs: Int = 1) throws -> String {
+        let result = try walrus("store", "--json", "--epochs", String(epochs), file)
         guard result.status == 0 else { throw ToolFailure("\(result)") }
         struct Stored: Decodable {
             struct Result: Decodable {
@@ -121,6 +197,26 @@ final class Devnet {
         guard result.status == 0 else { throw ToolFailure("\(result)") }
         return try Data(contentsOf: URL(filePath: copy))
             == Data(contentsOf: URL(filePath: file))
+    }
+}
+
+/// A port that nobody listens on at the moment.
+enum FreePort {
+    static func find() throws -> UInt16 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(INADDR_LOOPBACK).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let result = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                guard unsafe bind(descriptor, pointer, length) == 0 else { return Int32(-1) }
+                return unsafe getsockname(descriptor, pointer, &length)
+            }
+        }
+        guard result == 0 else { throw ToolFailure("no port: \(errno)") }
+        return UInt16(bigEndian: address.sin_port)
     }
 }
 

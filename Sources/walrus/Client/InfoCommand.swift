@@ -31,11 +31,11 @@ struct InfoCommand: AsyncParsableCommand {
     func run() async throws {
         try await options.run { network in
             let info = try await network.access.ledger.info()
-            let committee = try await network.access.ledger.committee()
+            let state = try await network.access.ledger.epochState()
             let wantsNodes = topic == .committee || topic == .all
             let output = try InfoOutput(
                 info,
-                committee,
+                state,
                 nodes: wantsNodes ? try await NodeSurvey.ask(network) : nil,
                 wantsFaults: topic == .bft || topic == .all
             )
@@ -112,6 +112,18 @@ struct InfoOutput: Encodable {
         let startOfCurrentEpoch: UInt64
         let epochDuration: UInt64
         let maxEpochsAhead: UInt32
+        /// `EpochChangeSync` while shards move, `NextParamsSelected` once the next epoch is
+        /// settled, `EpochChangeDone` in between.
+        let state: String
+
+        /// The state in words.
+        var change: String {
+            switch state {
+            case "EpochChangeSync": "shards are on their way to their nodes"
+            case "NextParamsSelected": "the next epoch is settled"
+            default: "done"
+            }
+        }
     }
 
     struct StorageInfo: Encodable {
@@ -149,10 +161,11 @@ struct InfoOutput: Encodable {
 
     init(
         _ info: LedgerInfo,
-        _ committee: Committee,
+        _ state: EpochState,
         nodes: [NodeSurvey.Node]?,
         wantsFaults: Bool
     ) throws {
+        let committee = state.committee
         networkInfo = NetworkInfo(
             networkId: info.network.description,
             incarnation: info.incarnation,
@@ -165,7 +178,10 @@ struct InfoOutput: Encodable {
             currentEpoch: info.epoch,
             startOfCurrentEpoch: info.epochStartMilliseconds,
             epochDuration: info.rules.epochDurationMilliseconds,
-            maxEpochsAhead: info.rules.epochsAheadMax
+            maxEpochsAhead: info.rules.epochsAheadMax,
+            state: state.change != nil
+                ? "EpochChangeSync"
+                : state.selection != nil ? "NextParamsSelected" : "EpochChangeDone"
         )
         storageInfo = StorageInfo(
             nShards: committee.shardCount,
@@ -223,6 +239,7 @@ struct InfoOutput: Encodable {
                         ? ", until an administrator ends it"
                         : ", each of \(epochInfo.epochDuration / 1000) s")
             )
+            lines.append("Change         \(epochInfo.change)")
             lines.append("Paid ahead     up to \(epochInfo.maxEpochsAhead) epochs")
         }
         if wants(.storage) {

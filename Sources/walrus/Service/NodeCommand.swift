@@ -7,10 +7,23 @@ internal import StorageNode
 internal import SystemIO
 internal import Transport
 
-/// `walrus node`: the daemon.
+/// `walrus node`: the daemon, and what is done about it.
 struct NodeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "node",
+        abstract: "Run a storage node, register one, let it leave, or ask how it stands.",
+        subcommands: [
+            NodeRunCommand.self, NodeRegisterCommand.self, NodeLeaveCommand.self,
+            NodeStandingCommand.self,
+        ],
+        defaultSubcommand: NodeRunCommand.self
+    )
+}
+
+/// `walrus node`, or `walrus node run`.
+struct NodeRunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
         abstract: "Run a storage node.",
         discussion: """
             Serves until SIGTERM. Prints one line when it answers, and tells systemd \
@@ -64,19 +77,18 @@ struct NodeCommand: AsyncParsableCommand {
             genesis: genesis.isEmpty ? nil : try GenesisFile.load(genesis)
         )
         let committee = try known.committee()
-        guard
-            let member = committee.members.first(where: {
-                $0.protocolKey == keys.voice.publicKey
-            })
-        else { throw ServiceFailure("\(service.key) is not the key of a node of this network") }
+        let id = try await nodeID(keys, committee, ledger)
         let time = LinuxTimeSource()
-        let store = try openStore(known, member.node)
+        let store = try openStore(known, id)
+        var configuration = NodeConfiguration(
+            genesis: known,
+            node: id,
+            protocolKey: keys.voice
+        )
+        configuration.joins = committee.index(of: id) == nil
+        let parameters = try EncodingParameters(shardCount: committee.shardCount)
         let node = try StorageNode(
-            configuration: NodeConfiguration(
-                genesis: known,
-                node: member.node,
-                protocolKey: keys.voice
-            ),
+            configuration: configuration,
             store: store,
             pool: BlockingPool(threads: 4, name: "store"),
             time: time,
@@ -84,9 +96,18 @@ struct NodeCommand: AsyncParsableCommand {
         )
         let api = StorageNodeAPI(
             node: node,
-            parameters: try EncodingParameters(shardCount: committee.shardCount),
+            shards: node,
+            parameters: parameters,
             time: time,
             pool: BlockingPool(threads: 2, name: "verify")
+        )
+        let migration = NodeMigration.make(
+            id,
+            keys: keys,
+            ledger: ledger,
+            parameters: parameters,
+            pool: BlockingPool(threads: 2, name: "migration"),
+            logger: logger
         )
         let endpoint = try service.endpoint()
         try await HTTPServer.serve(
@@ -95,12 +116,12 @@ struct NodeCommand: AsyncParsableCommand {
             identity: LedgerCommand.identity(for: endpoint, keys),
             logger: logger
         ) { address in
-            ServiceRunner.announce("node \(member.node) ready at \(address)")
+            ServiceRunner.announce("node \(id) ready at \(address)")
             let reached = "https://\(advertise.isEmpty ? address.description : advertise)"
             await withTaskGroup(of: Void.self) { group in
-                group.addTask { await node.run(ledger) }
+                group.addTask { await node.run(ledger, migration: migration) }
                 group.addTask {
-                    await NodeAddress(node: member.node, keys: keys, ledger: ledger, logger: logger)
+                    await NodeAddress(node: id, keys: keys, ledger: ledger, logger: logger)
                         .publish(reached, time)
                 }
                 await ServiceRunner.untilStopped(service, logger)
@@ -108,6 +129,32 @@ struct NodeCommand: AsyncParsableCommand {
             }
         }
         await node.close()
+    }
+
+    /// The node that the key is of: one of the genesis, or one that was registered later, for
+    /// which the ledger has to answer.
+    private func nodeID(
+        _ keys: ServiceKeys,
+        _ committee: Committee,
+        _ ledger: any LedgerConnection
+    ) async throws -> NodeID {
+        let key = keys.voice.publicKey
+        if let member = committee.members.first(where: { $0.protocolKey == key }) {
+            return member.node
+        }
+        let records: [NodeRecord]
+        do {
+            records = try await ledger.nodes()
+        } catch {
+            throw ServiceFailure("the ledger does not say whose key \(service.key) is: \(error)")
+        }
+        guard let record = records.first(where: { $0.protocolKey == key }) else {
+            throw ServiceFailure(
+                "\(service.key) is not the key of a node of this network; see "
+                    + "`walrus node register`"
+            )
+        }
+        return record.id
     }
 
     private func openStore(_ genesis: Genesis, _ node: NodeID) throws -> DiskNodeStore {
@@ -169,9 +216,9 @@ struct NodeAddress {
         )
         while !Task.isCancelled {
             do {
-                let committee = try await ledger.committee()
-                let member = committee.index(of: node).map { committee.members[$0] }
-                guard let member, member.address != address else { return }
+                guard let record = try await ledger.node(node), record.address != address else {
+                    return
+                }
                 _ = try await sender.executeVolatile([
                     .updateNode(node, address: address, networkKey: keys.network.publicKey)
                 ])
