@@ -76,6 +76,14 @@ static void call_stamps(const Words *w) {
            (long long)status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
 }
 
+/// `birth PATH`: whether it is told when the inode was made.
+static void call_birth(const Words *w) {
+    struct statx status;
+    if (statx(AT_FDCWD, w->word[1], AT_SYMLINK_NOFOLLOW, STATX_BTIME, &status) != 0)
+        return answer(-1);
+    printf("%s", status.stx_mask & STATX_BTIME ? "told" : "unknown");
+}
+
 /// `sparse PATH BYTES`: whether a file takes less room on the disk than that.
 static void call_sparse(const Words *w) {
     struct stat status;
@@ -104,5 +112,5 @@ const Call attribute_calls[] = {
     {"lstat", 1, call_lstat},       {"fstat", 1, call_fstat},     {"fchmod", 2, call_fchmod},
     {"fchown", 3, call_fchown},     {"access", 2, call_access},   {"utimens", 3, call_utimens},
     {"stamps", 1, call_stamps},     {"sparse", 2, call_sparse},   {"same", 2, call_same},
-    {"limit", 1, call_limit},       {NULL, 0, NULL},
+    {"limit", 1, call_limit},       {"birth", 1, call_birth},     {NULL, 0, NULL},
 };

@@ -2,7 +2,10 @@
 
 #include "calls.h"
 
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 
 static void call_create(const Words *w) {
     int file = open(w->word[2], O_CREAT | O_EXCL | O_WRONLY, (mode_t)number(w->word[1]));
@@ -135,6 +138,19 @@ static void call_getlock(const Words *w) {
            (long long)lock.l_start, (long long)lock.l_len);
 }
 
+/// `ioctl FD flags|version|extents`, and `ioctl FD clone FD`.
+static void call_ioctl(const Words *w) {
+    int file = descriptor(w->word[1]), number = 0;
+    struct fiemap map = {0};
+    map.fm_length = FIEMAP_MAX_OFFSET;
+    switch (w->word[2][0]) {
+    case 'f': return answer(ioctl(file, FS_IOC_GETFLAGS, &number));
+    case 'v': return answer(ioctl(file, FS_IOC_GETVERSION, &number));
+    case 'e': return answer(ioctl(file, FS_IOC_FIEMAP, &map));
+    default: return answer(ioctl(file, FICLONE, descriptor(w->word[3])));
+    }
+}
+
 const Call file_calls[] = {
     {"create", 2, call_create},     {"open", 3, call_open},           {"close", 1, call_close},
     {"dup", 2, call_dup},           {"write", 2, call_write},         {"pwrite", 3, call_pwrite},
@@ -142,5 +158,6 @@ const Call file_calls[] = {
     {"put", 2, call_put},           {"lseek", 3, call_lseek},         {"fsync", 1, call_fsync},
     {"ftruncate", 2, call_ftruncate}, {"fdatasync", 1, call_fdatasync},
     {"direct", 5, call_direct},     {"flock", 2, call_flock},         {"lock", 4, call_lock},
-    {"ofdlock", 4, call_ofdlock},   {"getlock", 4, call_getlock},     {NULL, 0, NULL},
+    {"ofdlock", 4, call_ofdlock},   {"getlock", 4, call_getlock},     {"ioctl", 2, call_ioctl},
+    {NULL, 0, NULL},
 };

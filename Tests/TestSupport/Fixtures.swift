@@ -12,6 +12,12 @@ package enum Fixtures {
             .appending(path: "Fixtures/\(path)")
     }
 
+    /// Where a file of this repository is.
+    package static func repositoryPath(_ path: String) -> String {
+        URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: path).path
+    }
+
     /// Writes a fixture; the counterpart of `json`.
     package static func write(
         _ value: some Encodable,

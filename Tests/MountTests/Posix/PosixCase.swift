@@ -19,6 +19,7 @@ struct PosixCase: Sendable {
         + accessListChecks + accessListInheritance + accessListModes + accessListCorners
         + truncations + allocations + holes + clones + mappings + directAccess + unlinkedFiles
         + unnamedFiles + locks + listings + nodes + limits
+        + refusals + differences
 }
 
 /// Who makes a call: user, group, supplementary groups.
@@ -75,8 +76,11 @@ enum Thing: String, CaseIterable {
 func octal(_ value: Int) -> String { "0" + String(value, radix: 8) }
 
 extension PosixCase {
-    /// One of `share` of the cases, spread over all families; small families whole.
+    /// One of `share` of the cases, spread over all families; what shows differences, whole.
     static func sample(_ share: Int) -> [PosixCase] {
-        all.enumerated().compactMap { index, item in index % share == 0 ? item : nil }
+        let isDifference = Set(differences.map(\.name))
+        return all.enumerated().compactMap { index, item in
+            index % share == 0 || isDifference.contains(item.name) ? item : nil
+        }
     }
 }

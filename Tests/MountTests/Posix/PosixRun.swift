@@ -40,63 +40,6 @@ struct PosixRun {
     }
 }
 
-/// A difference between a volume and the machine's filesystem that is meant.
-///
-/// One that no case shows any more fails the test, so the list stays true.
-struct PosixDifference {
-    /// Cases whose name begins and ends so.
-    let prefix: String
-    var suffix = ""
-    /// Answers of the machine's filesystem that contain this may differ.
-    let local: String
-    let reason: String
-
-    func covers(_ item: PosixCase, _ local: [String], _ volume: [String]) -> Bool {
-        guard item.name.hasPrefix(prefix), item.name.hasSuffix(suffix) else { return false }
-        guard local.count == volume.count else { return false }
-        return zip(local, volume).allSatisfy { $0 == $1 || $0.contains(self.local) }
-    }
-
-    /// Each is in the table of `Docs/Semantics.md`.
-    static let all: [PosixDifference] = [
-        PosixDifference(
-            prefix: "chown -1 -1 of a file",
-            local: "EPERM p:",
-            reason: "the kernel sends the same for a write by others"
-        ),
-        PosixDifference(
-            prefix: "other on 02766",
-            local: "0766 ",
-            reason: "the kernel does not say who is of the group"
-        ),
-        PosixDifference(
-            prefix: "other on 06766",
-            local: "0766 ",
-            reason: "the kernel does not say who is of the group"
-        ),
-        PosixDifference(
-            prefix: "times of read at the end",
-            local: " f:a",
-            reason: "the kernel knows the size, and does not ask"
-        ),
-        PosixDifference(
-            prefix: "times of copy",
-            local: "6 f:a g:mc",
-            reason: "a clone reads nothing"
-        ),
-        PosixDifference(
-            prefix: "times of mapped",
-            local: " f:",
-            reason: "pages of a mapping are read and written when the kernel wants to"
-        ),
-        PosixDifference(
-            prefix: "times of private write",
-            local: " f:",
-            reason: "the page is read from the volume first"
-        ),
-    ]
-}
-
 extension PosixCase {
     /// The calls with both answers, for a person.
     func explain(_ local: [String], _ volume: [String]) -> String {
