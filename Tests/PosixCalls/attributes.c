@@ -2,6 +2,7 @@
 
 #include "calls.h"
 
+#include <signal.h>
 #include <sys/resource.h>
 
 static void call_chmod(const Words *w) { answer(chmod(w->word[2], (mode_t)number(w->word[1]))); }
@@ -98,8 +99,10 @@ static void call_same(const Words *w) {
     printf("%s", left.st_ino == right.st_ino && left.st_dev == right.st_dev ? "same" : "other");
 }
 
-/// `limit BYTES`: how long files may become (RLIMIT_FSIZE).
+/// `limit BYTES [fatal]`: how long files may become (RLIMIT_FSIZE); fatal: what is longer ends the
+/// process by SIGXFSZ, which is else ignored.
 static void call_limit(const Words *w) {
+    if (w->count > 2) signal(SIGXFSZ, SIG_DFL);
     struct rlimit limit;
     if (getrlimit(RLIMIT_FSIZE, &limit) != 0) return answer(-1);
     limit.rlim_cur = (rlim_t)number(w->word[1]);

@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 
 static void call_create(const Words *w) {
     int file = open(w->word[2], O_CREAT | O_EXCL | O_WRONLY, (mode_t)number(w->word[1]));
@@ -138,6 +139,37 @@ static void call_getlock(const Words *w) {
            (long long)lock.l_start, (long long)lock.l_len);
 }
 
+/// `program PATH`: makes one that sleeps for as many seconds as it is told.
+static void call_program(const Words *w) {
+    int from = open("/bin/sleep", O_RDONLY);
+    int to = open(w->word[1], O_WRONLY | O_CREAT | O_EXCL, 0755);
+    require(from >= 0, "no sleep(1)");
+    if (to < 0) return answer(-1);
+    static char bytes[1 << 16];
+    ssize_t count;
+    while ((count = read(from, bytes, sizeof bytes)) > 0)
+        if (write(to, bytes, (size_t)count) != count) break;
+    answer(count);
+    close(from);
+    close(to);
+}
+
+/// `execute PATH`: runs such a program, which ends at once.
+static void call_execute(const Words *w) {
+    fflush(stdout);
+    pid_t child = fork();
+    require(child >= 0, "fork");
+    if (child == 0) {
+        execl(w->word[1], "sleep", "0", NULL);
+        answer(-1);
+        fflush(stdout);
+        _exit(1);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    printf(" status=%d", status);
+}
+
 /// `ioctl FD flags|version|extents`, and `ioctl FD clone FD`.
 static void call_ioctl(const Words *w) {
     int file = descriptor(w->word[1]), number = 0;
@@ -159,5 +191,6 @@ const Call file_calls[] = {
     {"ftruncate", 2, call_ftruncate}, {"fdatasync", 1, call_fdatasync},
     {"direct", 5, call_direct},     {"flock", 2, call_flock},         {"lock", 4, call_lock},
     {"ofdlock", 4, call_ofdlock},   {"getlock", 4, call_getlock},     {"ioctl", 2, call_ioctl},
+    {"program", 1, call_program},   {"execute", 1, call_execute},
     {NULL, 0, NULL},
 };

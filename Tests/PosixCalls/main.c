@@ -10,6 +10,7 @@
 //     as UID:GID[,GROUP…]        the call is made by somebody else
 //     times PATH[,PATH…] --      which of the times change: a, m, c
 //     child                      another process makes it, and those after ` ; `, and ends
+//     running PATH               another process runs that program meanwhile
 //
 // For each case the program prints `case NAME`, the number of each line with its answer, what is
 // left in the folder, and `end`. Then the folder is removed.
@@ -187,6 +188,30 @@ static void perform_in_child(const Words *words) {
     if (WIFSIGNALED(status)) printf(" signal %d", WTERMSIG(status));
 }
 
+static void perform_while_running(const Words *words) {
+    require(words->count > 2, "running PATH CALL");
+    int ends[2];
+    // The program that begins closes it.
+    require(pipe2(ends, O_CLOEXEC) == 0, "pipe");
+    fflush(stdout);
+    pid_t child = fork();
+    require(child >= 0, "fork");
+    if (child == 0) {
+        execl(words->word[1], "sleep", "60", NULL);
+        answer(-1);
+        fflush(stdout);
+        _exit(1);
+    }
+    close(ends[1]);
+    char none;
+    require(read(ends[0], &none, 1) == 0, "read of a pipe");
+    close(ends[0]);
+    Words inner = rest(words, 2);
+    perform(&inner);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
 static void perform(const Words *words) {
     require(words->count > 0, "a call has a name");
     const char *name = words->word[0];
@@ -205,6 +230,7 @@ static void perform(const Words *words) {
     }
     if (strcmp(name, "times") == 0) return perform_watched(words);
     if (strcmp(name, "child") == 0) return perform_in_child(words);
+    if (strcmp(name, "running") == 0) return perform_while_running(words);
     static const Call *const tables[] = {name_calls, attribute_calls, extended_calls, file_calls,
                                          range_calls, fsx_calls};
     for (size_t table = 0; table < sizeof tables / sizeof *tables; table++)

@@ -18,7 +18,7 @@ struct PosixCase: Sendable {
         + inheritance + masks + timesOfCalls + timesSet + timesOfReads + attributes
         + accessListChecks + accessListInheritance + accessListModes + accessListCorners
         + truncations + allocations + holes + clones + mappings + directAccess + unlinkedFiles
-        + unnamedFiles + locks + listings + nodes + limits
+        + unnamedFiles + locks + listings + nodes + programs + limits
         + refusals + differences
 }
 

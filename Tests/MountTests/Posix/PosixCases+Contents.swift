@@ -24,7 +24,6 @@ extension PosixCase {
                 ["negative", "put a f", "truncate f -1", "open 3 rdwr f", "ftruncate 3 -1"],
                 ["read-only handle", "put a f", "open 3 rdonly f", "ftruncate 3 0", "write 3 x"],
                 ["of a directory handle", "mkdir 0755 d", "open 3 rdonly d", "ftruncate 3 0"],
-                ["of a running program", "put a f", "chmod 0755 f", "truncate f 0"],
                 [
                     "then append", "put abc f", "open 3 wronly|append f", "truncate f 1",
                     "write 3 z",

@@ -193,6 +193,43 @@ extension PosixCase {
         }
     }
 
+    /// Programs that run can not be written (ETXTBSY), but removed and replaced.
+    static let programs: [PosixCase] =
+        [
+            "open 3 wronly p", "open 3 rdwr p", "open 3 rdonly p", "open 3 rdonly|trunc p",
+            "open 3 wronly|creat|trunc p", "truncate p 0", "truncate p 100", "unlink p",
+            "rename p q", "rename other p", "link p q", "chmod 0644 p", "execute p",
+            "utimens 1.0 2.0 p", "setxattr any user.a v p",
+        ].map { call in
+            PosixCase(
+                "of a running program: \(call)",
+                ["program p", "put a other", "running p times p -- \(call)", call]
+            )
+        }
+        + corners(
+            "program",
+            [
+                ["runs", "program p", "execute p", "chmod 0644 p", "execute p"],
+                [
+                    "that is being written", "program p", "open 3 wronly p", "execute p", "close 3",
+                    "execute p",
+                ],
+                [
+                    "that is none", "put text p", "chmod 0755 p", "execute p", "mkdir 0755 d",
+                    "execute d", "execute none",
+                ],
+                [
+                    "that was removed while it ran", "program p", "running p unlink p", "program p",
+                    "execute p",
+                ],
+                [
+                    "of another", "as 0:0 program p", "as 0:0 chmod 0711 p",
+                    "as \(Who.other) execute p", "as \(Who.other) open 3 rdonly p",
+                    "as 0:0 chmod 0700 p", "as \(Who.other) execute p",
+                ],
+            ]
+        )
+
     static let limits = corners(
         "limits",
         [
@@ -200,6 +237,11 @@ extension PosixCase {
                 "of file size", "put abc f", "open 3 rdwr f", "limit 10", "pwrite 3 5 *20",
                 "fstat 3",
                 "pwrite 3 10 x", "ftruncate 3 11", "ftruncate 3 10", "fallocate 3 0 0 11",
+            ],
+            [
+                "of file size that ends a process", "put abc f", "open 3 rdwr f",
+                "child limit 10 fatal ; pwrite 3 9 x ; pwrite 3 10 x", "fstat 3",
+                "child limit 10 fatal ; ftruncate 3 11", "fstat 3",
             ],
             ["negative offsets", "put abc f", "open 3 rdwr f", "pwrite 3 -1 x", "pread 3 -1 1"],
             [

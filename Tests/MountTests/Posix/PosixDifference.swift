@@ -77,6 +77,18 @@ struct PosixDifference {
             row: "reads that the page cache answers"
         ),
         PosixDifference(
+            prefix: "of a running program: execute",
+            local: " p:a",
+            volume: " p:",
+            row: "reads that the page cache answers"
+        ),
+        PosixDifference(
+            prefix: "of a running program: open 3 rdonly|trunc",
+            local: "ETXTBSY p:",
+            volume: "ETXTBSY p:mc",
+            row: "O_RDONLY and O_TRUNC"
+        ),
+        PosixDifference(
             prefix: "times of read at the end",
             local: " f:a",
             volume: " f:",
