@@ -12,7 +12,7 @@ MOUNTPOINT ?= mnt
 
 # To build and mount; then what the tests drive the mount with.
 BUILD_PACKAGES = libfuse3-dev fuse3 libsqlite3-dev libsodium-dev libzstd-dev pkg-config
-TEST_PACKAGES = rsync git sqlite3 attr acl fio gcc libc6-dev
+TEST_PACKAGES = rsync git sqlite3 attr acl fio stress-ng gcc libc6-dev
 BENCH_PACKAGES = bindfs
 BENCH ?=
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -123,13 +123,14 @@ bench-encoder: build
 # Every case of the POSIX suite, as root and as a user, against the machine's own filesystem.
 conformance: build-tests
 	WALRUS_POSIX=full $(SWIFT) test $(SWIFT_FLAGS) --skip-build --no-parallel \
-		--filter 'PosixTests|FileLifeTests|MountOptionTests|WritebackTests|SizeTests'
+		--filter 'PosixTests|FileLifeTests|MountOptionTests|WritebackTests|FullDiskTests'
 
-# stress-ng's filesystem class and fio with verification, for so many seconds each; root only.
+# stress-ng's filesystem class for so many seconds, fio with verification, then a directory and a
+# file of so many entries and extents, which takes a quarter of an hour; root only.
 STRESS_SECONDS ?= 120
+STRESS_COUNT ?= 1000000
 stress: build test-setup
-	$(call install_packages,stress-ng)
-	bash Tests/Stress/stress.sh $(BIN)/walrusfs $(STRESS_SECONDS)
+	bash Tests/Stress/stress.sh $(BIN)/walrusfs $(STRESS_SECONDS) $(STRESS_COUNT)
 
 # Ratios against the machine's own filesystem and bindfs, in one run; needs root and 20 minutes.
 # Without bindfs the comparison with it is left out, and the bench says so.

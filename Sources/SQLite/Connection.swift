@@ -133,7 +133,8 @@ package final class Connection {
         return statement
     }
 
-    /// Pages in the write-ahead log as of the last commit, checkpointed ones too until it begins anew.
+    /// Pages in the write-ahead log as of the last commit, also checkpointed ones, until it begins
+    /// anew.
     ///
     /// Only where automatic checkpoints are off: it says when one is due.
     package var logPages: Int { database.logPages }

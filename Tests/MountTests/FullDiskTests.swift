@@ -55,7 +55,8 @@ struct FullDiskTests {
                     mounted,
                     """
                     with open('grows', 'rb') as file:
-                        print(all(file.read(1 << 20) == block(i) for i in range(\(blocks))), file.read())
+                        same = all(file.read(1 << 20) == block(i) for i in range(\(blocks)))
+                        print(same, file.read())
                     print(open('f').read(), os.listdir('full'), os.getxattr('f', 'user.a'))
                     """
                 )

@@ -26,7 +26,8 @@ struct Mounted {
 
     /// Runs `body` with a mount, and ends it in good order.
     ///
-    /// With `diskSize`, as mount(8) takes it for tmpfs, the volume's state lies on a disk of its own.
+    /// With `diskSize`, as mount(8) takes it for tmpfs, the volume's state lies on a disk of its
+    /// own.
     static func with(
         _ kind: MountKind,
         options: [String] = ["allow_other", "suid", "dev"],

@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
-# Loads a mounted volume: stress-ng's filesystem class, fio with verification, a large directory and
-# a file of very many extents. Everything is below one temporary folder, and ends with the script.
+# Loads a mounted volume: stress-ng's filesystem class, fio with verification, a directory of very
+# many entries and a file of as many extents. Everything is below one temporary folder, and ends
+# with the script.
 #
-#     stress.sh WALRUSFS [SECONDS]
+#     stress.sh WALRUSFS [SECONDS [COUNT]]
 #
-# SECONDS is the time of stress-ng's stressors together; the rest is bounded by its size.
+# SECONDS is the time of stress-ng's stressors together: the whole class one after another, or, if
+# that is less than a minute, some of it at once. COUNT is of entries and of extents.
 set -euo pipefail
 walrusfs=$(realpath "$1")
 seconds=${2:-120}
+count=${3:-1000000}
+scale=$(realpath "$(dirname "$0")/scale.py")
 folder=$(mktemp -d)
 export WALRUSFS_HOME=$folder/home
 mnt=$folder/mnt
@@ -38,56 +42,47 @@ mkdir -p "$mnt" "$WALRUSFS_HOME"
 cd "$mnt"
 "$walrusfs" status --json stress > "$folder/before"
 
-# Three need what a FUSE mount does not have.
-each=$((seconds / 50 > 0 ? seconds / 50 : 1))
-echo "stress: the filesystem class of stress-ng, $each s for each stressor"
+echo "stress: stress-ng, $seconds s"
 mkdir stressors
-stress-ng --temp-path "$mnt/stressors" --verify --class filesystem --sequential 1 \
-    --exclude binderfs,fiemap,verity --timeout "${each}s" --oom-avoid > "$folder/stress.log" 2>&1 ||
+if [ "$seconds" -lt 60 ]; then
+    which=()
+    for name in dir dentry rename link symlink xattr fallocate fpunch copy-file hdd; do
+        which+=("--$name" 1)
+    done
+    which+=(--timeout "${seconds}s")
+else
+    # Three need what a FUSE mount does not have, the others do nothing on it.
+    which=(--class filesystem --sequential 1 --timeout "$((seconds / 40 + 1))s"
+        --exclude binderfs,fiemap,verity,bind-mount,dup,eventfd,ioprio,procfs)
+fi
+# What a test starts has most signals blocked, the alarm that ends a stressor among them.
+unblocked='import os, signal, sys
+signal.pthread_sigmask(signal.SIG_SETMASK, [])
+os.execvp(sys.argv[1], sys.argv[1:])'
+python3 -c "$unblocked" stress-ng --temp-path "$mnt/stressors" --verify "${which[@]}" --oom-avoid \
+    > "$folder/stress.log" 2>&1 ||
     { tail -n 30 "$folder/stress.log"; exit 1; }
 tail -n 1 "$folder/stress.log"
 if grep -E 'fail: ' "$folder/stress.log"; then exit 1; fi
 
 echo "stress: fio with verification"
+size=$((seconds < 60 ? 8 : 64))M
 for engine in psync mmap; do
     fio --name="$engine" --directory="$mnt" --ioengine="$engine" --rw=randwrite --bs=4k-64k \
-        --size=64M --io_size=64M --verify=crc32c --do_verify=1 --verify_fatal=1 \
+        --size="$size" --io_size="$size" --verify=crc32c --do_verify=1 --verify_fatal=1 \
         --fsync=64 --minimal > /dev/null
 done
-fio --name=keep --directory="$mnt" --ioengine=psync --rw=randwrite --bs=4k --size=32M \
+fio --name=keep --directory="$mnt" --ioengine=psync --rw=randwrite --bs=4k --size="$size" \
     --verify=crc32c --do_verify=0 --end_fsync=1 --minimal > /dev/null
 remount
-fio --name=keep --directory="$mnt" --ioengine=psync --rw=randwrite --bs=4k --size=32M \
+fio --name=keep --directory="$mnt" --ioengine=psync --rw=randwrite --bs=4k --size="$size" \
     --verify=crc32c --verify_only=1 --verify_fatal=1 --minimal > /dev/null
-
-many=$((seconds * 1000 > 1000000 ? 1000000 : seconds * 1000))
-echo "stress: a directory of $many entries, a file of $many extents"
-python3 - "$many" <<'END'
-import os, sys
-many = int(sys.argv[1])
-os.mkdir('many')
-for index in range(many): os.close(os.open('many/%d' % index, os.O_CREAT | os.O_WRONLY))
-with open('extents', 'wb') as file:
-    for index in range(many): os.pwrite(file.fileno(), b'%08d' % index, index * 8192)
-END
-remount
-python3 - "$many" <<'END'
-import os, sys
-many = int(sys.argv[1])
-names = os.listdir('many')
-assert len(names) == many and set(names) == {str(i) for i in range(many)}, len(names)
-with open('extents', 'rb') as file:
-    for index in range(0, many, 97):
-        assert os.pread(file.fileno(), 16, index * 8192) == b'%08d' % index + bytes(8), index
-        at = os.lseek(file.fileno(), index * 8192, os.SEEK_HOLE)
-        assert at == index * 8192 + 8, (index, at)
-os.truncate('extents', 8192 * (many // 2))
-assert os.stat('extents').st_blocks * 512 <= 8 * (many // 2) + 512
-for index in range(many): os.unlink('many/%d' % index)
-os.rmdir('many'); os.unlink('extents')
-END
 rm -rf ./*
-remount
+
+echo "stress: a directory of $count entries, a file of $count extents"
+cd /
+python3 "$scale" "$walrusfs" stress "$mnt" "$count"
+cd "$mnt"
 [ -z "$(ls -A)" ]
 used=$(df --output=used -B1 . | tail -1)
 [ "$used" -eq 0 ] || { echo "stress: $used bytes are still used"; exit 1; }

@@ -5,7 +5,7 @@ extension PosixCase {
         let things = Thing.allCases.filter { $0 != .toDirectory && $0 != .loop }
         for source in things {
             for target in things {
-                // ext4 makes the whiteout before it sees that the target is full, and takes it away.
+                // ext4 makes the whiteout before it sees a full target, and takes it away again.
                 let flagsOfAll = [0, 1, 2, 3, 8] + (target == .fullDirectory ? [] : [4, 5, 6])
                 for flags in flagsOfAll {
                     for (place, from, to) in [("within", "d/s", "d/t"), ("across", "d/s", "e/t")] {
