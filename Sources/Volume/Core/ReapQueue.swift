@@ -1,5 +1,5 @@
-/// Inodes that wait for their removal, in the order in which they came: a set's own order is another
-/// in each process, and then no run of a test is like the next.
+/// Inodes that wait for their removal, in the order in which they came: a set's own order is
+/// another one in each process, and then no run of a test is like the next.
 struct ReapQueue {
     private var members: Set<UInt64> = []
     /// With some that are no members any more.

@@ -169,7 +169,10 @@ package struct DeepCheck: Sendable {
             let pack = try? PackRow(bcsBytes: value.value ?? [])
         else { throw .damagedState("pack \(chunk.pack) has no row") }
         // Sealed on this machine, and not stored yet: its bytes are in the log too.
-        guard let reader, let blob = pack.blob, let kind = PackKind(rawValue: pack.kind) else { return }
+        guard let reader, let blob = pack.blob else { return }
+        guard let kind = PackKind(rawValue: pack.kind) else {
+            throw .damagedState("pack \(chunk.pack) is of no known kind")
+        }
         let range = layout.storedRange(ofFrames: layout.frames.indices)
         let stored: [UInt8]
         do throws(BlobStoreError) {

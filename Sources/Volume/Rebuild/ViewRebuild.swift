@@ -144,8 +144,8 @@ package struct ViewRebuild: Sendable {
             guard let mark, !plan.isFound, Self.isAboutTheLog(error) else {
                 throw Self.isAboutTheLog(error) ? incomplete(error, plan) : .volume(error)
             }
-            // The record with the mark is in the log's range and says otherwise, or it is gone; then
-            // what follows it was written under its token or a later one.
+            // The record with the mark is in the log's range and says otherwise, or it is gone;
+            // then what follows it was written under its token or a later one.
             let isCovered = plan.seen.map { $0.contains(mark.lsn) } ?? false
             if isCovered || plan.newestToken < mark.token, let head { throw .stranded(head) }
             let first = plan.seen?.lowerBound ?? 0

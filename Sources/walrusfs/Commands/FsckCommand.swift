@@ -15,10 +15,10 @@ struct FsckCommand: AsyncParsableCommand {
             goes on. --deep also reads every byte back, from the network and the local log,
             verifies it, and names the files that something is missing of.
 
-            --repair (or -y, -p) sets right what is certain, in a volume that is not mounted: counts,
-            wrong references, names of nothing; what has lost its name comes to 'lost+found'. -n
-            changes nothing, which is also what happens without either. What only a person can
-            decide is told, and left.
+            --repair (or -y, -p) sets right what is certain, in a volume that is not mounted:
+            counts, wrong references, names of nothing; what has lost its name comes to
+            'lost+found'. -n changes nothing, which is also what happens without either. What only
+            a person can decide is told, and left.
 
             --rebuild makes the local database anew, if it is lost or damaged, from the newest
             checkpoint on the network and the local log. It refuses where operations may be missing

@@ -191,8 +191,8 @@ extension CommandFailure {
         case .stranded(let head):
             self.init(
                 .damaged,
-                "checkpoint \(head.sequence) of '\(volume)' was published by another mount, and the "
-                    + "log here goes on from an older one",
+                "checkpoint \(head.sequence) of '\(volume)' was published by another mount, and "
+                    + "the log here goes on from an older one",
                 advice: "nothing was changed; the log has what was not published"
             )
         case .checkpoint(let error): self.init(error, volume: volume)

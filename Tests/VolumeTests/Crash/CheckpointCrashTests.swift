@@ -81,9 +81,9 @@ struct CheckpointCrashTests {
         try volume.makeFile("pages-\(round)")
         let pages = try volume.lookup(.root, volume.name("pages-\(round)")).inode
         let handle = try volume.open(pages, flags: [.write], context: someone)
-        for page in 0..<60 {
+        for page in 0..<30 {
             let bytes = noise(10_000, seed: UInt64(1000 * round + page))
-            try volume.write(handle, UInt64(page % 20) * 10_000, bytes)
+            try volume.write(handle, UInt64(page % 5) * 10_000, bytes)
         }
         volume.release(handle)
         let big = noise(round == 0 ? 900_000 : 500_000, seed: UInt64(100 + round))
@@ -184,5 +184,37 @@ struct CheckpointCrashTests {
             try await checkRecovery(image, left, calm, what + ", power cut \(seed)")
         }
         print("checkpoint crashes: \(calm.images.count) fault points passed, \(faults)")
+    }
+
+    /// Also where the view is lost with the process, whatever the checkpoint had come to.
+    @Test func aViewThatIsLostAtAnyStageIsMadeAnew() async throws {
+        let calm = try await Self.calmRun([.unknownButDone])
+        var points: Set<FaultPoint> = []
+        for (index, image) in calm.images.enumerated() {
+            // Uploads are many, and alike.
+            guard points.insert(image.point).inserted || index % 4 == 0 else { continue }
+            let what = "\(image.point), round \(image.round)"
+            let disk = index % 2 == 0 ? image.disk.kill() : image.disk.crash(seed: UInt64(index))
+            for suffix in ["", "-wal"] where try disk.exists("/state/volume.db" + suffix) {
+                try disk.removeFile("/state/volume.db" + suffix)
+            }
+            let blobs = InMemoryBlobStore(copying: image.blobs)
+            let ledger = InMemoryLedger(copying: image.ledger)
+            let report = try await CheckpointWorld.rebuild(disk, blobs: blobs, ledger: ledger)
+            #expect(report.check.isClean, "\(what): \(report.check.problems)")
+            let world = try await CheckpointWorld(disk, .left, blobs: blobs, ledger: ledger)
+            try await world.checkpointer.sync()
+            #expect(try await world.describe() == calm.trees[image.round + 1], "\(what)")
+            #expect(try disk.list("/state/packs") == [], "\(what): packs")
+            let elsewhere = try await CheckpointWorld(
+                InMemoryFileSystem(),
+                .attached,
+                blobs: blobs,
+                ledger: ledger
+            )
+            let tree = try await elsewhere.describe()
+            #expect(tree == calm.trees[image.round + 1], "\(what): elsewhere")
+        }
+        #expect(points == Set(FaultPoint.allCases))
     }
 }

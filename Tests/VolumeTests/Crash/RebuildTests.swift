@@ -102,7 +102,7 @@ struct RebuildTests {
         }
     }
 
-    @Test(arguments: UInt64(1)...16)
+    @Test(arguments: CrashSeeds.range(16))
     func aLostViewIsMadeAnewFromHeadAndLog(seed: UInt64) async throws {
         let story = try await Story(seed: seed)
         for _ in 0..<60 { try await story.step() }
@@ -161,7 +161,7 @@ struct RebuildTests {
         let handle = try world.volume.open(inode, flags: [.read], context: someone)
         try world.volume.unlink(.root, world.volume.name("file"), context: someone)
         try world.volume.makeFile("other", noise(100, seed: 2))
-        for _ in 0..<2 {
+        for round in 0..<2 {
             try await world.checkpointer.sync()
             let elsewhere = try await CheckpointWorld(
                 InMemoryFileSystem(),
@@ -171,7 +171,7 @@ struct RebuildTests {
             )
             let report = try elsewhere.volume.check()
             #expect(report.isClean, "\(report.problems)")
-            try world.volume.makeFile("more", noise(100, seed: 3))
+            try world.volume.makeFile("more-\(round)", noise(100, seed: 3))
         }
         #expect(try world.volume.read(handle, 0, 9000) == noise(9000, seed: 1))
     }

@@ -3,8 +3,8 @@ import Testing
 
 @testable import Volume
 
-/// One seed replays anything: what a run does to its disk does not depend on the order of any set or
-/// dictionary, which is another one each time.
+/// One seed replays anything: what a run does to its disk does not depend on the order of any set
+/// or dictionary, which is another one each time.
 struct ReplayTests {
     /// All that is on the disk after a seed's operations, and how many steps it took.
     private func run(_ seed: UInt64) throws -> String {
