@@ -34,11 +34,15 @@ package struct NodeCommittees: Equatable, Sendable {
         ([current] + former).reduce(into: []) { $0.formUnion(Self.shards(of: node, in: $1)) }
     }
 
-    /// The shards that a node has got with this epoch, ascending.
+    /// The shards that a node has got with this epoch or the one before, ascending: those that it
+    /// may not have whole yet.
     package func gained(by node: NodeID) -> [UInt16] {
-        guard let before = former.first else { return [] }
-        let old = Self.shards(of: node, in: before)
-        return shards(of: node).filter { !old.contains($0) }
+        shards(of: node).filter { !formerHolders(of: $0, besides: node).isEmpty }
+    }
+
+    /// Who else held a shard and serves it still, the last one first.
+    package func formerHolders(of shard: UInt16, besides node: NodeID) -> [CommitteeMember] {
+        former.map { $0.holder(of: shard) }.filter { $0.node != node }
     }
 
     private static func shards(of node: NodeID, in committee: Committee) -> [UInt16] {

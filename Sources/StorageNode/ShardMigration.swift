@@ -17,9 +17,10 @@ package struct ShardMigration: Sendable {
 
     package init(
         connect: @escaping @Sendable (CommitteeMember) -> (any ShardSource)?,
-        recover: @escaping @Sendable (
-            SliverName, VerifiedBlobMetadata
-        ) async throws(NodeError) -> VerifiedSliver,
+        recover:
+            @escaping @Sendable (
+                SliverName, VerifiedBlobMetadata
+            ) async throws(NodeError) -> VerifiedSliver,
         report: @escaping @Sendable (Epoch) async throws -> Void
     ) {
         self.connect = connect
@@ -74,25 +75,28 @@ extension StorageNode {
         try await dropMovedShards()
     }
 
-    /// Fetches what is missing of the shards that the node got with this epoch; returns how many
-    /// slivers that were.
+    /// Fetches what is missing of the shards that the node got of late; returns how many slivers
+    /// that were.
     private func syncShards(
         _ committees: NodeCommittees,
         _ migration: ShardMigration
     ) async throws(NodeError) -> Int {
-        guard let before = committees.former.first else { return 0 }
+        let epoch = committees.current.epoch
         var count = 0
         for shard in committees.gained(by: configuration.node) {
-            let holder = before.holder(of: shard)
-            if let peer = migration.connect(holder) {
-                for axis in SliverAxis.allCases {
-                    do throws(NodeError) {
+            for holder in committees.formerHolders(of: shard, besides: configuration.node) {
+                guard try await !missing(of: shard, epoch: epoch, from: .first).isEmpty,
+                    let peer = migration.connect(holder)
+                else { continue }
+                do throws(NodeError) {
+                    for axis in SliverAxis.allCases {
                         count += try await copy(ShardIndex(shard), axis, from: peer, committees)
-                    } catch {
-                        if error == .cancelled || Task.isCancelled { throw .cancelled }
-                        // What the former holder does not give is recovered from the others.
-                        notice(.syncFailed(committees.current.epoch, "\(holder.node): \(error)"))
                     }
+                    break
+                } catch {
+                    if error == .cancelled || Task.isCancelled { throw .cancelled }
+                    // The holder before may give it; and the rest is recovered from the others.
+                    notice(.syncFailed(epoch, "\(holder.node): \(error)"))
                 }
             }
             count += try await fillGaps(of: shard, committees, migration)

@@ -4,7 +4,6 @@ import Codec
 import ErasureCoding
 import Ledger
 import StorageNode
-import Synchronization
 import SystemIO
 import TestNetwork
 import Testing
@@ -276,6 +275,21 @@ private struct BadSource: ShardSource {
         try await change.readAll(with: change.network.client())
         try await joiner.settle(change.migration(of: joiner))
         #expect(try await change.isWhole(joiner))
+    }
+
+    @Test func aShardThatHasNotComeInItsEpochComesInTheNext() async throws {
+        let change = try await Change()
+        try await change.advance()
+        // The others are a quorum, and do not wait for the joiner.
+        for node in change.network.nodes.dropFirst() {
+            try await node.settle(change.migration(of: node))
+        }
+        #expect(try await !change.isChanging)
+        try await change.advance()
+        #expect(try await !change.isWhole(change.joiner))
+        try await change.joiner.settle(change.migration(of: change.joiner))
+        #expect(try await change.isWhole(change.joiner))
+        #expect(change.recovered.all.isEmpty)
     }
 
     @Test func shardsAreGivenToTheirNewHoldersOnly() async throws {

@@ -80,7 +80,12 @@ internal import Transport
             var headers = HTTPHeaders()
             headers["authorization"] = authorization
             let response = try await http.send(
-                ClientRequest(.post, ["v1", "migrate", "sync_shard"], headers: headers, body: body),
+                ClientRequest(
+                    .post,
+                    ["v1", "migrate", "sync_shard"],
+                    headers: headers,
+                    body: body
+                ),
                 responseLimit: 1 << 20
             )
             #expect(response.code == code)
