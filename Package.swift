@@ -183,7 +183,10 @@ let targets: [Target] = [
     ),
     tests(
         "LocalNetworkTests",
-        ["Codec", "BlobModel", "LocalNetwork", "BlobClient", "Ledger", "SystemIO", logging]
+        [
+            "Codec", "BlobModel", "LocalNetwork", "BlobClient", "Ledger", "StorageNode", "SystemIO",
+            logging,
+        ]
     ),
     .executableTarget(
         name: "simulation-spike",

@@ -213,6 +213,17 @@ package struct UnreachableNode: StorageNodeConnection {
         throw .unreachable(reason)
     }
 
+    package func recoverySymbols(
+        of blob: BlobID,
+        _ request: RecoverySymbolsRequest
+    ) async throws(NodeError) -> [GeneralRecoverySymbol] { throw .unreachable(reason) }
+
+    package func decodingSymbols(
+        of blob: BlobID,
+        for targets: [SliverIndex],
+        _ axis: SliverAxis
+    ) async throws(NodeError) -> DecodingSymbols { throw .unreachable(reason) }
+
     package func confirmation(
         of blob: BlobID,
         persistence: BlobPersistence,

@@ -23,6 +23,12 @@ package enum NodeRefusal: String, Hashable, Sendable, CaseIterable {
     /// A confirmation was asked for before all slivers were here.
     case missingSlivers = "MISSING_SLIVERS"
     case rangeNotSatisfiable = "RANGE_NOT_SATISFIABLE"
+    /// Symbols were asked for, and none was named.
+    case noSymbolsSpecified = "NO_SYMBOLS_SPECIFIED"
+    /// The symbol is in no sliver of this node's shards.
+    case symbolNotPresent = "SYMBOL_NOT_PRESENT_AT_SHARDS"
+    /// The node computes as many symbols as it can; later it may have time.
+    case unavailable = "UNAVAILABLE"
     /// The request is malformed in a way that no other reason names.
     case invalidRequest = "INVALID_REQUEST"
     /// There is no room to keep what is not registered yet.
@@ -45,7 +51,7 @@ package enum NodeRefusal: String, Hashable, Sendable, CaseIterable {
     package var status: String {
         switch self {
         case .notRegistered, .invalidBlob, .shardNotAssigned, .missingSlivers, .cacheSaturated,
-            .invalidEpoch:
+            .invalidEpoch, .noSymbolsSpecified, .symbolNotPresent:
             "FAILED_PRECONDITION"
         case .metadataNotFound, .sliverNotFound, .blockNotFound: "NOT_FOUND"
         case .invalidMetadata, .unsupportedEncodingType, .invalidSliver, .sliverIndexMismatch,
@@ -53,7 +59,7 @@ package enum NodeRefusal: String, Hashable, Sendable, CaseIterable {
             "INVALID_ARGUMENT"
         case .rangeNotSatisfiable: "RANGE_NOT_SATISFIABLE"
         case .storageFull: "RESOURCE_EXHAUSTED"
-        case .ledgerBehind: "UNAVAILABLE"
+        case .ledgerBehind, .unavailable: "UNAVAILABLE"
         case .requestUnauthorized: "PERMISSION_DENIED"
         case .internalError: "INTERNAL"
         }
@@ -99,7 +105,7 @@ package enum NodeError: Error, Hashable, Sendable {
         switch self {
         case .unreachable: true
         case .refused(.storageFull, _), .refused(.ledgerBehind, _), .refused(.notRegistered, _),
-            .refused(.cacheSaturated, _):
+            .refused(.cacheSaturated, _), .refused(.unavailable, _):
             true
         case .refused, .malformed, .cancelled: false
         }

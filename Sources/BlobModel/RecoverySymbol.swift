@@ -80,6 +80,16 @@ package struct GeneralRecoverySymbol: Hashable, Sendable, BCSCodable {
     }
 }
 
+extension GeneralRecoverySymbol {
+    /// The bytes of the BCS, without writing it.
+    package var encodedLength: Int {
+        let count = recoverySymbol.symbol.bytes.count
+        let length = count < 1 << 7 ? 1 : count < 1 << 14 ? 2 : 3
+        let path = recoverySymbol.proof.path.reduce(1) { $0 + ($1 == .empty ? 1 : 33) }
+        return 5 + length + count + path
+    }
+}
+
 /// Recovery symbols, each proven, that give a sliver other than the one in the metadata.
 package struct InconsistencyProof: Hashable, Sendable, BCSCodable {
     package let targetAxis: SliverAxis

@@ -87,6 +87,21 @@ package struct NodeHealth: Hashable, Sendable {
         case catchingUp = "RecoveryCatchUp"
         /// Its chain is not the ledger's: it serves, accepts nothing and deletes nothing.
         case standby = "Standby"
+        /// It lacks something of blobs that it should hold.
+        case recovering = "RecoveryInProgress"
+    }
+
+    /// What reading over what is stored has found since the node started.
+    package struct Scrub: Hashable, Sendable {
+        package let passes: UInt64
+        package let sliversChecked: UInt64
+        package let damaged: UInt64
+
+        package init(passes: UInt64, sliversChecked: UInt64, damaged: UInt64) {
+            self.passes = passes
+            self.sliversChecked = sliversChecked
+            self.damaged = damaged
+        }
     }
 
     package let uptimeSeconds: UInt64
@@ -102,6 +117,11 @@ package struct NodeHealth: Hashable, Sendable {
     package let blockHash: BlockHash
     /// Whether its disk is full, so that it takes no more slivers.
     package let isFull: Bool
+    /// Those of its shards of which something is missing.
+    package let recovering: [UInt16]
+    /// How many blobs something is missing of.
+    package let blobsIncomplete: UInt64
+    package let scrub: Scrub
 
     package init(
         uptimeSeconds: UInt64,
@@ -113,8 +133,14 @@ package struct NodeHealth: Hashable, Sendable {
         height: UInt64,
         ledgerHeight: UInt64,
         blockHash: BlockHash,
-        isFull: Bool
+        isFull: Bool,
+        recovering: [UInt16] = [],
+        blobsIncomplete: UInt64 = 0,
+        scrub: Scrub = Scrub(passes: 0, sliversChecked: 0, damaged: 0)
     ) {
+        self.recovering = recovering
+        self.blobsIncomplete = blobsIncomplete
+        self.scrub = scrub
         self.uptimeSeconds = uptimeSeconds
         self.epoch = epoch
         self.publicKey = publicKey
@@ -132,7 +158,7 @@ package struct NodeHealth: Hashable, Sendable {
 ///
 /// `height` is the height of the ledger that a request depends on: the node waits, at most 5
 /// seconds, until it has applied that block, instead of answering `NOT_REGISTERED`.
-package protocol StorageNodeConnection: Sendable {
+package protocol StorageNodeConnection: SymbolSource {
     /// The metadata with its blob id in BCS, unverified.
     func metadata(of blob: BlobID) async throws(NodeError) -> [UInt8]
 

@@ -115,6 +115,24 @@ package struct SliverRecovery: Sendable {
         return symbol.recoverySymbol
     }
 
+    /// Those of `symbols` that are for the target and verify, and what is wrong with the first of
+    /// the others.
+    package func proven(
+        _ symbols: [GeneralRecoverySymbol],
+        axis: SliverAxis,
+        target: SliverIndex
+    ) -> (proven: [RecoverySymbol], error: RecoverySymbolError?) {
+        if let other = symbols.first(where: {
+            $0.targetAxis != axis || $0.targetIndex != target
+        }) {
+            return ([], .wrongTarget(other.targetAxis, other.targetIndex))
+        }
+        let symbols = symbols.map(\.recoverySymbol)
+        let errors = errors(of: symbols, axis: axis, target: target)
+        let proven = zip(symbols, errors).compactMap { $1 == nil ? $0 : nil }
+        return (proven, errors.lazy.compactMap { $0 }.first)
+    }
+
     /// The sliver `target`, from symbols of which those that do not verify are left out.
     package func recover(
         _ axis: SliverAxis,

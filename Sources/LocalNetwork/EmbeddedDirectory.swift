@@ -1,6 +1,6 @@
 // What lies in an embedded network's directory: `Docs/Formats/embedded-network.md` is normative.
 
-internal import BlobModel
+package import BlobModel
 internal import Codec
 internal import Foundation
 package import Ledger
@@ -29,11 +29,15 @@ package struct EmbeddedDirectory: Sendable {
 
     package func nodePath(_ index: Int) -> String { path + "/" + Self.nodeName(index) }
 
-    func nodeIdentity(_ index: Int) -> NodeIdentity {
-        NodeIdentity(network: genesis.networkID, node: nodeID(index))
+    func nodeIdentity(_ index: Int, generation: Int) -> NodeIdentity {
+        NodeIdentity(
+            network: genesis.networkID,
+            node: nodeID(index),
+            generation: generation
+        )
     }
 
-    func nodeID(_ index: Int) -> NodeID {
+    package func nodeID(_ index: Int) -> NodeID {
         Genesis.nodeID(network: genesis.networkID, index: index)
     }
 

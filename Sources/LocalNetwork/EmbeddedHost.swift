@@ -1,3 +1,4 @@
+internal import BlobClient
 internal import BlobModel
 internal import Ledger
 internal import LedgerService
@@ -96,6 +97,8 @@ final class EmbeddedHost: Sendable {
         )
     }
 
+    private static let scrubRate = 1 << 20
+
     private static func openNodes(
         _ directory: EmbeddedDirectory,
         _ environment: EmbeddedEnvironment
@@ -126,23 +129,27 @@ final class EmbeddedHost: Sendable {
         _ environment: EmbeddedEnvironment
     ) async throws -> StorageNode {
         let path = directory.nodePath(index)
-        let identity = directory.nodeIdentity(index)
         let files = environment.files
         let entropy = environment.entropy
         let store = try await pool.run { () throws(StorageNodeError) in
             let opened: NodeDirectory
             do throws(NodeDirectoryError) {
+                let generation = try NodeGeneration.current(of: path, files: files)
+                let identity = directory.nodeIdentity(index, generation: generation)
                 opened = try NodeDirectory.open(path, identity, files: files)
             } catch {
                 throw .directory(error)
             }
             return try DiskNodeStore.open(opened, entropy: entropy)
         }
-        let configuration = NodeConfiguration(
+        var configuration = NodeConfiguration(
             genesis: directory.genesis,
-            node: identity.node,
+            node: directory.nodeID(index),
             protocolKey: directory.nodeKeys(index).voice
         )
+        configuration.entropy = entropy
+        // All nodes of the network read over their disks in one process, beside a mount.
+        configuration.scrub.rate = scrubRate
         let logger = environment.logger
         return try StorageNode(
             configuration: configuration,
@@ -223,7 +230,7 @@ final class EmbeddedHost: Sendable {
         }
         await withTaskGroup(of: Void.self) { group in
             for node in nodes.compactMap({ $0 }) {
-                group.addTask { await node.run(self.ledger) }
+                group.addTask { await node.run(self.ledger, connect: self.connect) }
             }
             group.addTask { await self.serve(LedgerAPI(self.ledger).routes, as: "ledger") }
             for (index, node) in nodes.enumerated() {
@@ -238,6 +245,14 @@ final class EmbeddedHost: Sendable {
                 group.addTask { await self.serve(api.routes, as: "\(index)") }
             }
         }
+    }
+
+    /// The other nodes are in this process, each with its own directory.
+    @Sendable private func connect(_ member: CommitteeMember) -> any StorageNodeConnection {
+        let index = nodes.indices.first { directory.nodeID($0) == member.node }
+        guard let index else { return UnreachableNode(reason: "\(member.node) is not here") }
+        return nodes[index]
+            ?? UnreachableNode(reason: "\(directory.nodePath(index)) is missing")
     }
 
     /// Serves on a socket of its own until the task is cancelled.

@@ -94,6 +94,21 @@ package final class SwitchingNode: StorageNodeConnection {
         try await current.sliverStatus(name)
     }
 
+    package func recoverySymbols(
+        of blob: BlobID,
+        _ request: RecoverySymbolsRequest
+    ) async throws(NodeError) -> [GeneralRecoverySymbol] {
+        try await current.recoverySymbols(of: blob, request)
+    }
+
+    package func decodingSymbols(
+        of blob: BlobID,
+        for targets: [SliverIndex],
+        _ axis: SliverAxis
+    ) async throws(NodeError) -> DecodingSymbols {
+        try await current.decodingSymbols(of: blob, for: targets, axis)
+    }
+
     package func confirmation(
         of blob: BlobID,
         persistence: BlobPersistence,

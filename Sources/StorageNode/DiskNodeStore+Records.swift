@@ -326,6 +326,15 @@ extension DiskNodeStore {
         )
     }
 
+    package func forgetMetadata(of blob: BlobID) throws(NodeStoreError) {
+        try indexed { index throws(NodeStoreError) in
+            try sql(index) { database throws(SQLiteError) in
+                try database.run("DELETE FROM metadata WHERE blob = ?", .blob(blob.bytes))
+            }
+            try wrote(1, index)
+        }
+    }
+
     package func forget(_ name: SliverName) throws(NodeStoreError) {
         let keys = keys(name)
         try indexed { index throws(NodeStoreError) in

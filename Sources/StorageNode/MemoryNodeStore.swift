@@ -159,6 +159,10 @@ package final class MemoryNodeStore: NodeStore {
         }
     }
 
+    package func forgetMetadata(of blob: BlobID) {
+        contents.withLock { $0.metadata[blob] = nil }
+    }
+
     package func forget(_ name: SliverName) {
         contents.withLock { contents in
             contents.slivers[name] = nil

@@ -108,14 +108,7 @@ package final class NodeDirectory: Sendable {
         _ expected: NodeIdentity,
         files: any FileSystem
     ) throws(NodeDirectoryError) -> NodeDirectory {
-        let bytes: [UInt8]?
-        do throws(SystemError) {
-            bytes = try files.readWholeFile(path + "/node.json", limit: 65_536)
-        } catch {
-            throw .disk(error)
-        }
-        guard let bytes else { throw .missing(path) }
-        let found = try identity(from: bytes, path)
+        guard let found = try identity(of: path, files: files) else { throw .missing(path) }
         guard found.network == expected.network, found.node == expected.node else {
             throw .foreign(path)
         }
@@ -157,7 +150,7 @@ package final class NodeDirectory: Sendable {
         }
     }
 
-    private static func identity(
+    static func identity(
         from bytes: [UInt8],
         _ path: String
     ) throws(NodeDirectoryError) -> NodeIdentity {

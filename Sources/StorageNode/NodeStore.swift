@@ -78,6 +78,8 @@ package protocol NodeStore: NodeStateReader, AnyObject, Sendable {
     func drop(
         _ pairs: [(blob: BlobID, pair: SliverPairIndex)]
     ) throws(NodeStoreError)
+    /// Forgets metadata whose record is damaged, so that it can be brought again.
+    func forgetMetadata(of blob: BlobID) throws(NodeStoreError)
     /// Forgets a sliver whose record is damaged, so that it can be brought again.
     func forget(_ name: SliverName) throws(NodeStoreError)
 

@@ -22,7 +22,7 @@ extension StorageNode {
         let producer = configuration.genesis.blockKey
         let store = store
         let first = committees
-        let (cursor, committees) = try await pool.run { () throws in
+        let applied = try await pool.run { () throws -> Applied in
             try Self.apply(
                 blocks,
                 to: store,
@@ -32,16 +32,32 @@ extension StorageNode {
                 committees: first
             )
         }
+        let cursor = applied.cursor
         let height = status.withLock { status in
             // Calls may overtake each other on their way here; the store went in order.
             if cursor.block.height > status.cursor.block.height {
                 status.cursor = cursor
-                status.committees = committees
+                status.committees = applied.committees
             }
+            status.hasHeard = true
             status.ledgerHeight = max(status.ledgerHeight, cursor.block.height)
             return status.cursor.block.height
         }
         waiters.reached(height)
+        wereCertified(applied.certified)
+    }
+
+    private struct Applied {
+        var cursor: NodeCursor
+        var committees: NodeCommittees
+        /// The blobs that were certified.
+        var certified: [BlobID: Certified] = [:]
+    }
+
+    /// A blob that was certified by a block of this time.
+    struct Certified {
+        let length: UInt64
+        let milliseconds: UInt64
     }
 
     private static func apply(
@@ -51,12 +67,15 @@ extension StorageNode {
         producer: PublicKey,
         due: UInt64,
         committees: NodeCommittees
-    ) throws -> (NodeCursor, NodeCommittees) {
+    ) throws -> Applied {
         try store.serially {
-            var cursor = try store.cursor()
             // Another call may have been here since; without a row there is nothing newer.
-            var committees = try store.committees() ?? committees
-            for block in blocks where block.height > cursor.block.height {
+            var applied = Applied(
+                cursor: try store.cursor(),
+                committees: try store.committees() ?? committees
+            )
+            for block in blocks where block.height > applied.cursor.block.height {
+                let cursor = applied.cursor
                 try NodeState.check(
                     block,
                     after: cursor.block,
@@ -67,7 +86,7 @@ extension StorageNode {
                 let changes = try NodeState.apply(
                     block,
                     epoch: cursor.epoch,
-                    committees: committees,
+                    committees: applied.committees,
                     to: store
                 )
                 let next = NodeCursor(block: block.reference, epoch: changes.epoch)
@@ -75,10 +94,15 @@ extension StorageNode {
                 if changes.epoch != cursor.epoch {
                     try store.releaseExpired(at: changes.epoch, due: due)
                 }
-                cursor = next
-                committees = changes.committees ?? committees
+                for blob in changes.certified {
+                    applied.certified[blob] = changes.infos[blob].map {
+                        Certified(length: $0.length, milliseconds: block.header.milliseconds)
+                    }
+                }
+                applied.cursor = next
+                applied.committees = changes.committees ?? applied.committees
             }
-            return (cursor, committees)
+            return applied
         }
     }
 
@@ -90,16 +114,19 @@ extension StorageNode {
         try await pool.run { () throws(NodeStoreError) in try store.synchronizeBlocks() }
     }
 
-    /// Follows the ledger, deletes what is due and, with a `migration`, fetches the shards that the
-    /// node gets, until the task is cancelled.
+    /// Follows the ledger, deletes what is due, recovers what is missing, reads over what is here
+    /// and, with a `migration`, fetches the shards that the node gets, until the task is cancelled.
     package func run(
         _ ledger: any LedgerConnection,
+        connect: @escaping ConnectPeer,
         migration: ShardMigration? = nil
     ) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.follow(ledger) }
             if let migration { group.addTask { await self.followEpochs(migration) } }
             group.addTask { await self.collectGarbageForEver() }
+            group.addTask { await self.recover(ledger, connect: connect) }
+            group.addTask { await self.scrubForEver() }
         }
     }
 
@@ -116,9 +143,10 @@ extension StorageNode {
     }
 
     private func followOnce(_ ledger: any LedgerConnection) async throws {
-        // After a divergence the first answer says whether it is over.
+        // The first answer says how far the ledger is, and whether a divergence is over.
         let (next, wait) = status.withLock { status in
-            (status.cursor.block.height + 1, status.isDiverged ? 0 : Self.waitMilliseconds)
+            let isUnsure = status.isDiverged || !status.hasHeard
+            return (status.cursor.block.height + 1, isUnsure ? 0 : Self.waitMilliseconds)
         }
         do {
             let blocks = try await ledger.blocks(
@@ -130,6 +158,7 @@ extension StorageNode {
                 status.withLock { $0.ledgerHeight = max($0.ledgerHeight, last.height) }
                 try await apply(blocks)
             }
+            status.withLock { $0.hasHeard = true }
             setDiverged(nil)
             setLedgerAnswers(true)
         } catch let error as ChainError {

@@ -6,6 +6,7 @@
 
 package import BlobModel
 internal import Codec
+internal import ErasureCoding
 package import Ledger
 internal import Synchronization
 package import SystemIO
@@ -25,6 +26,13 @@ package enum NodeNotice: Sendable, CustomStringConvertible {
     case syncFailed(Epoch, String)
     /// Slivers of a shard that moved away are gone.
     case dropped(pairs: Int)
+    case damagedMetadata(BlobID, String)
+    /// Something of a blob is still missing; it is tried again later.
+    case notRecovered(BlobID, String)
+    /// A peer sent something that is not what it says it is.
+    case lie(NodeID, BlobID, String)
+    /// Proven symbols of a blob give another sliver than its metadata describes.
+    case inconsistent(BlobID)
 
     package var description: String {
         switch self {
@@ -39,6 +47,10 @@ package enum NodeNotice: Sendable, CustomStringConvertible {
         case .syncFailed(let epoch, let what):
             "the shards of epoch \(epoch) are not all here yet: \(what)"
         case .dropped(let pairs): "\(pairs) pairs of slivers of moved shards were dropped"
+        case .damagedMetadata(let blob, let what): "the metadata of \(blob) is damaged: \(what)"
+        case .notRecovered(let blob, let what): "blob \(blob) is not recovered yet: \(what)"
+        case .lie(let node, let blob, let what): "node \(node) lies about blob \(blob): \(what)"
+        case .inconsistent(let blob): "blob \(blob) was encoded inconsistently"
         }
     }
 }
@@ -57,6 +69,11 @@ package struct NodeConfiguration: Sendable {
     package var grace: Duration = .seconds(600)
     /// How long a request may wait for the block that it depends on.
     package var waitMax: Duration = .seconds(5)
+    /// Chooses whom to ask first, and how long to wait before the next try.
+    package var entropy: any Entropy = LinuxEntropy()
+    /// How long a client may upload what is certified already, if less than by its length.
+    package var uploadGrace: Duration?
+    package var scrub = ScrubSettings()
 
     package init(genesis: Genesis, node: NodeID, protocolKey: SigningKey) {
         self.genesis = genesis
@@ -82,9 +99,14 @@ package final class StorageNode: StorageNodeConnection {
         var isDiverged = false
         var isFull = false
         var isLedgerSilent = false
+        /// Whether the ledger has said since the start how far it is.
+        var hasHeard = false
         /// The newest block that the ledger is known to have.
         var ledgerHeight: UInt64 = 0
     }
+
+    /// Requests for symbols that are answered at one time; more are refused.
+    private static let symbolRequestsMax = 64
 
     package let configuration: NodeConfiguration
     let store: any NodeStore
@@ -92,6 +114,11 @@ package final class StorageNode: StorageNodeConnection {
     let time: any TimeSource
     let parameters: EncodingParameters
     let notice: @Sendable (NodeNotice) -> Void
+    let codec: RedStuffCodec
+    let recovery = Recovery()
+    let scrubbing = Scrubbing()
+    let expansions = ExpansionCache()
+    let symbolPermits = SymbolPermits(symbolRequestsMax)
     private let started: Duration
     // Guards the few words that requests look at; held for no I/O.
     let status: Mutex<Status>
@@ -130,6 +157,7 @@ package final class StorageNode: StorageNodeConnection {
         self.pool = pool
         self.time = time
         self.parameters = parameters
+        codec = RedStuffCodec(parameters)
         self.notice = notice
         started = time.uptime
         status = Mutex(Status(cursor: cursor, committees: committees))
@@ -146,7 +174,7 @@ package final class StorageNode: StorageNodeConnection {
     package var committees: NodeCommittees { status.withLock { $0.committees } }
 
     /// The shards that the node holds in this epoch.
-    var shards: [UInt16] { committees.shards(of: configuration.node) }
+    package var shards: [UInt16] { committees.shards(of: configuration.node) }
 
     /// The last block that the node has applied.
     package var cursor: NodeCursor { status.withLock { $0.cursor } }
@@ -367,8 +395,14 @@ package final class StorageNode: StorageNodeConnection {
     // MARK: StorageNodeConnection, serving
 
     package func metadata(of blob: BlobID) async throws(NodeError) -> [UInt8] {
-        let metadata = try await reading { store throws(NodeStoreError) in
-            try store.metadata(of: blob)
+        let metadata = try await reading { [self] store throws(NodeStoreError) -> BlobMetadata? in
+            do throws(NodeStoreError) {
+                return try store.metadata(of: blob)
+            } catch {
+                guard case .damaged(let what) = error else { throw error }
+                try dropMetadata(of: blob, what, store)
+                return nil
+            }
         }
         guard let metadata else {
             throw .refused(.metadataNotFound, "There is no metadata of \(blob) here.")
@@ -413,13 +447,14 @@ package final class StorageNode: StorageNodeConnection {
     ) async throws(NodeError) -> Value {
         try checkAssigned(name)
         let notice = notice
-        let found = try await reading { store throws(NodeStoreError) -> Value? in
+        let found = try await reading { [self] store throws(NodeStoreError) -> Value? in
             do throws(NodeStoreError) {
                 return try read(store)
             } catch {
                 guard case .damaged(let what) = error else { throw error }
                 notice(.damagedSliver(name, what))
                 try store.forget(name)
+                wasDamaged(name.blob)
                 return nil
             }
         }
@@ -445,18 +480,29 @@ package final class StorageNode: StorageNodeConnection {
 
     package func health() async throws(NodeError) -> NodeHealth {
         let status = status.withLock { $0 }
-        let isBehind = status.ledgerHeight > status.cursor.block.height
+        let recovery = recoveryStatus
+        let scrub = scrubStatus
+        let isBehind = !status.hasHeard || status.ledgerHeight > status.cursor.block.height
         return NodeHealth(
             uptimeSeconds: UInt64(max(0, (time.uptime - started).components.seconds)),
             epoch: status.cursor.epoch,
             publicKey: configuration.protocolKey.publicKey,
             node: configuration.node,
-            status: status.isDiverged ? .standby : isBehind ? .catchingUp : .active,
+            status: status.isDiverged
+                ? .standby
+                : isBehind ? .catchingUp : recovery.blobsIncomplete == 0 ? .active : .recovering,
             shards: shards,
             height: status.cursor.block.height,
             ledgerHeight: max(status.ledgerHeight, status.cursor.block.height),
             blockHash: status.cursor.block.hash,
-            isFull: status.isFull
+            isFull: status.isFull,
+            recovering: recovery.missing.keys.sorted(),
+            blobsIncomplete: UInt64(recovery.blobsIncomplete),
+            scrub: NodeHealth.Scrub(
+                passes: UInt64(scrub.passes),
+                sliversChecked: UInt64(scrub.sliversChecked),
+                damaged: UInt64(scrub.damaged)
+            )
         )
     }
 

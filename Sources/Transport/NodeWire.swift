@@ -21,9 +21,28 @@ package enum NodeWire {
     /// never more than so many at once.
     package static let shardBytesMax = 8 << 20
     package static let shardSliversMax = 1000
+    /// The largest answer with symbols.
+    package static let symbolBytesMax = 64 << 20
     package static let jsonMax = 1 << 20
     /// A refusal is no longer than this.
     package static let refusalMax = 16 << 10
+}
+
+extension NodeWire {
+    /// The parameters of a request for recovery symbols.
+    package static func items(of request: RecoverySymbolsRequest) -> [QueryString.Item] {
+        var items: [QueryString.Item] = []
+        if let axis = request.proofAxis { items.append(.init("proofAxis", axis.name)) }
+        switch request.wanted {
+        case .symbols(let symbols):
+            items += symbols.map { .init("id", $0.description) }
+        case .target(let axis, let index):
+            items += [
+                .init("targetSliver", index.description), .init("targetType", axis.name),
+            ]
+        }
+        return items
+    }
 }
 
 /// A node's signed message: `{"signed":{"serializedMessage":…,"signature":…}}`, both base64.
@@ -235,6 +254,12 @@ package struct WireHealth: Codable, Sendable {
         let readOnly: Int
     }
 
+    package struct Scrub: Codable, Sendable {
+        let passes: UInt64
+        let sliversChecked: UInt64
+        let damaged: UInt64
+    }
+
     package struct ShardDetail: Codable, Sendable {
         package struct Shard: Codable, Sendable {
             let shard: UInt16
@@ -258,6 +283,9 @@ package struct WireHealth: Codable, Sendable {
     let shards: [UInt16]
     let blockHash: String
     let isFull: Bool
+    let shardsRecovering: [UInt16]?
+    let blobsIncomplete: UInt64?
+    let scrub: Scrub?
 
     package init(_ health: NodeHealth, detailed: Bool = false) {
         uptime = Uptime(secs: health.uptimeSeconds, nanos: 0)
@@ -273,16 +301,19 @@ package struct WireHealth: Codable, Sendable {
             owned: health.shards.count,
             ownedShardStatus: .init(
                 unknown: 0,
-                ready: health.shards.count,
+                ready: health.shards.count - health.recovering.count,
                 inTransfer: 0,
-                inRecovery: 0
+                inRecovery: health.recovering.count
             ),
             readOnly: 0
         )
         shardDetail =
             detailed
             ? ShardDetail(
-                owned: health.shards.map { .init(shard: $0, status: "ready") },
+                owned: health.shards.map { shard in
+                    let isRecovering = health.recovering.contains(shard)
+                    return .init(shard: shard, status: isRecovering ? "inRecovery" : "ready")
+                },
                 other: []
             ) : nil
         latestCheckpointSequenceNumber = max(health.ledgerHeight, health.height)
@@ -290,6 +321,13 @@ package struct WireHealth: Codable, Sendable {
         shards = health.shards
         blockHash = Hex.encode(health.blockHash.bytes)
         isFull = health.isFull
+        shardsRecovering = health.recovering
+        blobsIncomplete = health.blobsIncomplete
+        scrub = Scrub(
+            passes: health.scrub.passes,
+            sliversChecked: health.scrub.sliversChecked,
+            damaged: health.scrub.damaged
+        )
     }
 
     /// The health; nil when a member has a value that it cannot have.
@@ -310,7 +348,14 @@ package struct WireHealth: Codable, Sendable {
             height: eventProgress.persisted,
             ledgerHeight: latestCheckpointSequenceNumber ?? eventProgress.persisted,
             blockHash: BlockHash(bytes: hash),
-            isFull: isFull
+            isFull: isFull,
+            recovering: shardsRecovering ?? [],
+            blobsIncomplete: blobsIncomplete ?? 0,
+            scrub: NodeHealth.Scrub(
+                passes: scrub?.passes ?? 0,
+                sliversChecked: scrub?.sliversChecked ?? 0,
+                damaged: scrub?.damaged ?? 0
+            )
         )
     }
 }

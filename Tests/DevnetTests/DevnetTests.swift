@@ -64,6 +64,52 @@ internal import Testing
         }
     }
 
+    /// A disk is lost for good: over real connections the node gets back what was on it.
+    @Test func aReplacedNodeRecoversFromTheOthers() throws {
+        try Scratch.with { scratch in
+            var net = try Devnet(in: scratch)
+            var blobs: [(file: String, id: String)] = []
+            for count in [1, 70_000, 1_834_952] {
+                let file = try makeFile("\(scratch.path)/file-\(count)", count: count)
+                blobs.append((file, try net.store(file)))
+            }
+            let lost = net.directory + "/node-03"
+            let running = try Tool.run("walrus", ["node", "replace", lost])
+            #expect(running.status == 1)
+            #expect(running.errors.contains("another process runs the node"), "\(running)")
+            #expect(net.stop() == 0)
+
+            try FileManager.default.moveItem(atPath: lost, toPath: scratch.path + "/old")
+            let replaced = try Tool.run("walrus", ["node", "replace", lost])
+            #expect(replaced.status == 0, "\(replaced)")
+            #expect(replaced.output.contains("generation 1"), "\(replaced)")
+            net = try Devnet(in: scratch)
+            #expect(net.report.processes.count == 11)
+            while try net.walrus("node", "status").status != 0 {
+                Thread.sleep(forTimeInterval: 0.1)
+            }
+            // Now it stands in for others.
+            for name in ["node-00", "node-04", "node-09"] { try net.killNow(name) }
+            for blob in blobs { #expect(try net.reads(blob.id, as: blob.file)) }
+            let file = try makeFile("\(scratch.path)/other", count: 5000)
+            #expect(try net.reads(net.store(file), as: file))
+            #expect(net.stop() == 0)
+
+            // The old disk comes back: it is refused, and says what to do.
+            try FileManager.default.removeItem(atPath: lost)
+            try FileManager.default.moveItem(atPath: scratch.path + "/old", toPath: lost)
+            let refused = try Tool.run(
+                "walrus",
+                [
+                    "node", "--dir", lost, "--key", net.directory + "/keys/node-03.key",
+                    "--genesis", net.directory + "/genesis.bcs", "--network", net.report.network,
+                ]
+            )
+            #expect(refused.status == 1)
+            #expect(refused.errors.contains("walrus node replace"), "\(refused)")
+        }
+    }
+
     @Test func leavesNothingBehindWhenItIsKilledAndGoesOn() throws {
         try Scratch.with { scratch in
             let file = try makeFile("\(scratch.path)/file", count: 100_000)

@@ -3,6 +3,7 @@ internal import BlobModel
 internal import Ledger
 internal import LocalNetwork
 internal import Logging
+internal import StorageNode
 internal import SystemIO
 internal import TestSupport
 internal import Testing
@@ -120,6 +121,53 @@ internal import Testing
             }
             // A directory that is gone is not made again.
             #expect(try !Self.files.exists(path + "/node-01"))
+        }
+    }
+
+    @Test func aReplacedNodeRecoversAndThenCarriesItsShare() async throws {
+        try await Self.withFolder { path in
+            try Self.create(path)
+            var blobs: [BlobID] = []
+            blobs.append(
+                try await Self.with(path) { try await Self.store(Self.bytes, in: $0) }
+            )
+            let genesis = try EmbeddedDirectory.open(path, files: Self.files).genesis
+            try Tool.script("rm -r \(path)/node-03")
+            let replaced = try NodeDirectory.replace(
+                path + "/node-03",
+                network: genesis.networkID,
+                node: Genesis.nodeID(network: genesis.networkID, index: 3),
+                files: Self.files
+            )
+            #expect(replaced.generation == 1)
+            let stored = blobs
+            try await Self.with(path) { network in
+                #expect(network.nodesDown.isEmpty)
+                let member = try #require(
+                    genesis.committee().members.first {
+                        $0.node == Genesis.nodeID(network: genesis.networkID, index: 3)
+                    }
+                )
+                let node = network.connect(member)
+                let parameters = try EncodingParameters(shardCount: 10)
+                for blob in stored {
+                    let pair = parameters.pair(on: ShardIndex(member.shards[0]), of: blob)
+                    let name = SliverName(blob: blob, pair: pair, axis: .primary)
+                    while try await node.sliverStatus(name) != .stored {
+                        try await LinuxTimeSource().sleep(for: .milliseconds(20))
+                    }
+                }
+                while try await node.health().status != .active {
+                    try await LinuxTimeSource().sleep(for: .milliseconds(20))
+                }
+            }
+            // Three others may go now, and it is one of those that are left.
+            try Tool.script("rm -r \(path)/node-00 \(path)/node-01 \(path)/node-02")
+            try await Self.with(path) { network in
+                #expect(try await Self.read(stored[0], network) == Self.bytes)
+                let other = try await Self.store([5, 6], in: network, named: 4)
+                #expect(try await Self.read(other, network) == [5, 6])
+            }
         }
     }
 

@@ -113,6 +113,28 @@ package final class FaultyNode: StorageNodeConnection {
         return try await node.sliverStatus(name)
     }
 
+    package func recoverySymbols(
+        of blob: BlobID,
+        _ request: RecoverySymbolsRequest
+    ) async throws(NodeError) -> [GeneralRecoverySymbol] {
+        let fault = try await begin()
+        let symbols = try await node.recoverySymbols(of: blob, request)
+        return symbols.map { $0.damaged(by: fault) }
+    }
+
+    package func decodingSymbols(
+        of blob: BlobID,
+        for targets: [SliverIndex],
+        _ axis: SliverAxis
+    ) async throws(NodeError) -> DecodingSymbols {
+        let fault = try await begin()
+        let answer = try await node.decodingSymbols(of: blob, for: targets, axis)
+        return DecodingSymbols(
+            axis: axis,
+            symbols: answer.symbols.mapValues { $0.map { $0.damaged(by: fault) } }
+        )
+    }
+
     package func confirmation(
         of blob: BlobID,
         persistence: BlobPersistence,
@@ -148,5 +170,30 @@ package final class FaultyNode: StorageNodeConnection {
     ) async throws(NodeError) -> [[UInt8]] {
         _ = try await begin()
         return try await node.blocks(from: height, limit: limit)
+    }
+}
+
+extension DecodingSymbol {
+    fileprivate func damaged(by fault: FaultyNode.Fault) -> DecodingSymbol {
+        var bytes = bytes
+        switch fault {
+        case .garbage: bytes[bytes.count / 2] ^= 1
+        case .truncated: bytes.removeLast()
+        case .none, .down, .stalled: break
+        }
+        return DecodingSymbol(index: index, bytes: bytes)
+    }
+}
+
+extension GeneralRecoverySymbol {
+    fileprivate func damaged(by fault: FaultyNode.Fault) -> GeneralRecoverySymbol {
+        GeneralRecoverySymbol(
+            targetAxis: targetAxis,
+            targetIndex: targetIndex,
+            recoverySymbol: RecoverySymbol(
+                symbol: recoverySymbol.symbol.damaged(by: fault),
+                proof: recoverySymbol.proof
+            )
+        )
     }
 }

@@ -114,6 +114,65 @@ package final class HTTPStorageNode: StorageNodeConnection {
         try await storedStatus(path(name, "status"))
     }
 
+    // MARK: Symbols
+
+    /// The longest answer: symbols and proofs, with what is around each of them.
+    private func symbolsLengthMax(_ count: Int) -> Int {
+        let proof = 3 + 33 * MerkleProof.pathMax
+        let each = EncodingParameters.symbolSizeMax + 16 + proof
+        return min(5 + count * each, NodeWire.symbolBytesMax)
+    }
+
+    package func recoverySymbols(
+        of blob: BlobID,
+        _ request: RecoverySymbolsRequest
+    ) async throws(NodeError) -> [GeneralRecoverySymbol] {
+        let count: Int
+        switch request.wanted {
+        case .symbols(let symbols): count = symbols.count
+        case .target: count = parameters.shardCount
+        }
+        let bytes = try await get(
+            ["v1", "blobs", blob.description, "recoverySymbols"],
+            query: QueryString(NodeWire.items(of: request)),
+            limit: symbolsLengthMax(count)
+        )
+        do {
+            var reader = ByteReader(bytes)
+            let symbols = try reader.readVector(
+                of: GeneralRecoverySymbol.self,
+                limit: count,
+                itemSize: 7
+            )
+            try reader.finish()
+            return symbols
+        } catch {
+            throw .malformed("The recovery symbols are not in BCS: \(error).")
+        }
+    }
+
+    package func decodingSymbols(
+        of blob: BlobID,
+        for targets: [SliverIndex],
+        _ axis: SliverAxis
+    ) async throws(NodeError) -> DecodingSymbols {
+        let items = targets.map { QueryString.Item("targetSlivers", $0.description) }
+        let bytes = try await get(
+            ["v1", "blobs", blob.description, "decodingSymbols"],
+            query: QueryString(items + [.init("targetType", axis.name)]),
+            limit: NodeWire.symbolBytesMax
+        )
+        do {
+            return try DecodingSymbols(
+                axis: axis,
+                bcsBytes: bytes,
+                limit: parameters.shardCount
+            )
+        } catch {
+            throw .malformed("The decoding symbols are not in BCS: \(error).")
+        }
+    }
+
     // MARK: Confirmations and the rest
 
     package func confirmation(

@@ -71,6 +71,10 @@ package struct StorageNodeAPI: Sendable {
             Route(.get, sliver, handler: handle(getSliver)),
             Route(.put, sliver, handler: handle(putSliver)),
             Route(.get, sliver + "/status", handler: handle(sliverStatus)),
+            Route(.get, sliver + "/{target}", handler: handle(symbolOfPairs)),
+            Route(.get, blob + "/recoverySymbols", handler: handle(recoverySymbols)),
+            Route(.get, blob + "/recoverySymbols/{symbol}", handler: handle(recoverySymbol)),
+            Route(.get, blob + "/decodingSymbols", handler: handle(decodingSymbols)),
             Route(.get, blob + "/confirmation/permanent", handler: handle(confirmPermanent)),
             Route(
                 .get,

@@ -11,10 +11,10 @@ internal import Transport
 struct NodeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "node",
-        abstract: "Run a storage node, register one, let it leave, or ask how it stands.",
+        abstract: "Run a storage node, register one, replace its disk, or see how nodes are.",
         subcommands: [
             NodeRunCommand.self, NodeRegisterCommand.self, NodeLeaveCommand.self,
-            NodeStandingCommand.self,
+            NodeReplaceCommand.self, NodeStatusCommand.self, NodeStandingCommand.self,
         ],
         defaultSubcommand: NodeRunCommand.self
     )
@@ -33,7 +33,8 @@ struct NodeRunCommand: AsyncParsableCommand {
               walrus node --create --key node.key --dir /srv/node --network URL --listen HOST:9185
 
             A directory that is missing means that the node is down, perhaps because a disk is not \
-            mounted; only --create makes one.
+            mounted; only --create makes one. When a disk is lost, `walrus node replace` makes an \
+            empty one in its place, and the node recovers what belongs there from the others.
 
             Exit codes: 0 stopped by a signal; 1 it could not start, or failed; 64 used wrongly.
             """
@@ -58,8 +59,13 @@ struct NodeRunCommand: AsyncParsableCommand {
     @Flag(help: "Make the directory of a new node first, unless it is there.")
     var create = false
 
-    @Option(help: "The generation of the node's disk, counted up when it is replaced.")
-    var generation = 0
+    @Option(
+        help: """
+            The generation of the node's disk, if not the one that `walrus node replace` wrote \
+            beside --dir.
+            """
+    )
+    var generation: Int?
 
     func validate() throws {
         guard !network.isEmpty else { throw ValidationError("Name the network with --network.") }
@@ -94,6 +100,7 @@ struct NodeRunCommand: AsyncParsableCommand {
             time: time,
             notice: { logger.notice("\($0)") }
         )
+        let connect: ConnectPeer = { HTTPStorageNode.connect(to: $0, parameters) }
         let api = StorageNodeAPI(
             node: node,
             shards: node,
@@ -119,7 +126,9 @@ struct NodeRunCommand: AsyncParsableCommand {
             ServiceRunner.announce("node \(id) ready at \(address)")
             let reached = "https://\(advertise.isEmpty ? address.description : advertise)"
             await withTaskGroup(of: Void.self) { group in
-                group.addTask { await node.run(ledger, migration: migration) }
+                group.addTask {
+                    await node.run(ledger, connect: connect, migration: migration)
+                }
                 group.addTask {
                     await NodeAddress(node: id, keys: keys, ledger: ledger, logger: logger)
                         .publish(reached, time)
@@ -159,41 +168,20 @@ struct NodeRunCommand: AsyncParsableCommand {
 
     private func openStore(_ genesis: Genesis, _ node: NodeID) throws -> DiskNodeStore {
         let files = CommandFiles.files
-        let identity = NodeIdentity(
-            network: genesis.networkID,
-            node: node,
-            generation: generation
-        )
         do {
+            let identity = NodeIdentity(
+                network: genesis.networkID,
+                node: node,
+                generation: try generation
+                    ?? NodeGeneration.current(of: service.dir, files: files)
+            )
             if create, try !files.exists(service.dir + "/node.json") {
                 try NodeDirectory.create(service.dir, identity, files: files)
             }
             let directory = try NodeDirectory.open(service.dir, identity, files: files)
             return try DiskNodeStore.open(directory, entropy: LinuxEntropy())
         } catch let error as NodeDirectoryError {
-            throw ServiceFailure(Self.describe(error))
-        }
-    }
-
-    private static func describe(_ error: NodeDirectoryError) -> String {
-        switch error {
-        case .missing(let path):
-            """
-            there is no node in \(path); mount its disk, or make a new node's directory with \
-            --create
-            """
-        case .foreign(let path): "\(path) belongs to another node or network"
-        case .newer(let path, let version):
-            "\(path) was written by a newer version (format \(version)); update walrus"
-        case .damaged(let what): "the node's directory is damaged: \(what)"
-        case .wrongGeneration(let path, let found, let expected):
-            """
-            \(path) is of generation \(found), and the node's is \(expected): an old disk has come \
-            back; empty it before it is used again
-            """
-        case .inUse(let path): "another process runs the node in \(path)"
-        case .notEmpty(let path): "\(path) is not empty; --create makes new directories only"
-        case .disk(let error): "the disk failed: \(error)"
+            throw ServiceFailure("\(error)")
         }
     }
 }

@@ -16,6 +16,9 @@ final class FakeNode: StorageNodeConnection {
         /// What the calls said that they depend on.
         var heights: [UInt64?] = []
         var confirmations: [BlobPersistence] = []
+        var symbolRequests: [RecoverySymbolsRequest] = []
+        /// What is answered to every such request.
+        var recoverySymbols: [GeneralRecoverySymbol] = []
     }
 
     // Guards all of it; tests look while the server's tasks write.
@@ -101,6 +104,30 @@ final class FakeNode: StorageNodeConnection {
     func sliverStatus(_ name: SliverName) async throws(NodeError) -> StoredStatus {
         try with { (state) throws(NodeError) in
             state.slivers[name] == nil ? .nonexistent : .stored
+        }
+    }
+
+    func recoverySymbols(
+        of blob: BlobID,
+        _ request: RecoverySymbolsRequest
+    ) async throws(NodeError) -> [GeneralRecoverySymbol] {
+        try with { (state) throws(NodeError) in
+            state.symbolRequests.append(request)
+            return state.recoverySymbols
+        }
+    }
+
+    func decodingSymbols(
+        of blob: BlobID,
+        for targets: [SliverIndex],
+        _ axis: SliverAxis
+    ) async throws(NodeError) -> DecodingSymbols {
+        try with { (state) throws(NodeError) in
+            var symbols: [SliverIndex: [DecodingSymbol]] = [:]
+            for target in targets {
+                symbols[target] = state.recoverySymbols.map(\.recoverySymbol.symbol)
+            }
+            return DecodingSymbols(axis: axis, symbols: symbols)
         }
     }
 
