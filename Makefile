@@ -63,11 +63,13 @@ mount-test: build-tests
 	$(SWIFT) test $(SWIFT_FLAGS) --skip-build --no-parallel \
 		--filter 'MountTests|EndToEndTests|DevnetTests'
 
-# Replays one simulated run: the same seed prints the same digest of its trace, in every process.
+# Replays a simulated network, or COUNT of them: the same seed prints the same digest of its trace, in
+# every process.
 SEED ?= 1
+COUNT ?= 1
 simulate: setup
-	$(SWIFT) build $(SWIFT_FLAGS) --product simulation-spike
-	SWIFT_DETERMINISTIC_HASHING=1 $(BIN)/simulation-spike $(SEED)
+	$(SWIFT) build $(SWIFT_FLAGS) --product network-simulation
+	SWIFT_DETERMINISTIC_HASHING=1 $(BIN)/network-simulation $(SEED) $(COUNT)
 
 # The levels that read bytes from outside or own memory, under a sanitizer (address or thread), in
 # a debug build of their own; C is optimised even there, or its kernels would take minutes.

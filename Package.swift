@@ -100,7 +100,7 @@ let targets: [Target] = [
             "BlobClient", "Transport", logging,
         ]
     ),
-    module("Simulation", ["Codec", "BlobModel", "SystemIO"]),
+    module("Simulation", ["Codec", "BlobModel", "SystemIO", "Ledger"]),
 
     // Level 5.
     .executableTarget(
@@ -194,8 +194,17 @@ let targets: [Target] = [
         path: "Tests/SimulationSpike",
         swiftSettings: strict
     ),
+    .executableTarget(
+        name: "network-simulation",
+        dependencies: [
+            "Codec", "BlobModel", "SystemIO", "SQLite", "ErasureCoding", "Ledger",
+            "LedgerService", "StorageNode", "BlobClient", "Simulation", "TestNetwork",
+        ],
+        path: "Tests/NetworkSimulation",
+        swiftSettings: strict
+    ),
     tests("CommandTests", ["SystemIO", "walrus"]),
-    tests("SimulationTests", ["Simulation", "simulation-spike"]),
+    tests("SimulationTests", ["Simulation", "simulation-spike", "network-simulation"]),
     .executableTarget(
         name: "plain-mount",
         dependencies: ["SystemIO", "Volume", "Mount"],

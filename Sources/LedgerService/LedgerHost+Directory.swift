@@ -1,5 +1,6 @@
 package import BlobModel
 package import Ledger
+package import SQLite
 package import SystemIO
 
 /// What a host needs besides its directory.
@@ -7,6 +8,8 @@ package struct LedgerHostOptions: Sendable {
     /// Signs blocks; the genesis names it.
     package var key: SigningKey
     package var files: any FileSystem
+    /// The same files for SQLite, when they are not the machine's.
+    package var databaseFiles: FileSystemVFS?
     package var time: any TimeSource
     /// Carries the blocking calls; one thread, and nobody else's, is right.
     package var pool: BlockingPool
@@ -35,11 +38,16 @@ extension LedgerHost {
         genesis: Genesis,
         _ options: LedgerHostOptions
     ) async throws(LedgerStoreError) -> LedgerHost {
-        let files = options.files
+        let (files, databaseFiles) = (options.files, options.databaseFiles)
         let pool = options.pool
         let engine = try await pool.run { () throws(LedgerStoreError) in
             Confined<any LedgerEngine>(
-                try LedgerStore.create(directory, genesis: genesis, in: files),
+                try LedgerStore.create(
+                    directory,
+                    genesis: genesis,
+                    in: files,
+                    databaseFiles: databaseFiles
+                ),
                 pool: pool
             )
         }
@@ -57,11 +65,16 @@ extension LedgerHost {
         catchingUpFrom sources: [any BlockSource] = [],
         answersMin: Int = 0
     ) async throws(LedgerStoreError) -> LedgerHost {
-        let files = options.files
+        let (files, databaseFiles) = (options.files, options.databaseFiles)
         let pool = options.pool
         let engine = try await pool.run { () throws(LedgerStoreError) in
             Confined<any LedgerEngine>(
-                try LedgerStore.open(directory, network: network, in: files),
+                try LedgerStore.open(
+                    directory,
+                    network: network,
+                    in: files,
+                    databaseFiles: databaseFiles
+                ),
                 pool: pool
             )
         }

@@ -1,7 +1,7 @@
 package import BlobModel
 internal import Codec
 package import Ledger
-internal import SQLite
+package import SQLite
 package import SystemIO
 
 // Making and opening.
@@ -12,16 +12,19 @@ extension LedgerStore {
     package static func create(
         _ directory: String,
         genesis: Genesis,
-        in files: some FileSystem
+        in files: some FileSystem,
+        databaseFiles: FileSystemVFS? = nil
     ) throws(LedgerStoreError) -> LedgerStore {
         let lock = try prepare(directory, in: files)
         if try DirectoryFormat.check(directory, network: nil, in: files) != nil {
             throw .exists(path: directory)
         }
-        try removeUnfinished(directory, in: files)
+        try removeUnfinished(directory, in: files, databaseFiles)
         let connection: Connection
         do throws(SQLiteError) {
-            connection = try Connection(directory + "/" + databaseName)
+            var options = ConnectionOptions()
+            options.files = databaseFiles
+            connection = try Connection(directory + "/" + databaseName, options)
             try install(genesis, in: connection)
             try connection.checkpoint(.truncate)
         } catch {
@@ -45,7 +48,8 @@ extension LedgerStore {
     package static func open(
         _ directory: String,
         network: NetworkID? = nil,
-        in files: some FileSystem
+        in files: some FileSystem,
+        databaseFiles: FileSystemVFS? = nil
     ) throws(LedgerStoreError) -> LedgerStore {
         guard let format = try DirectoryFormat.check(directory, network: network, in: files)
         else { throw .missing(path: directory) }
@@ -55,6 +59,7 @@ extension LedgerStore {
         do throws(SQLiteError) {
             var options = ConnectionOptions()
             options.access = .readWrite
+            options.files = databaseFiles
             connection = try Connection(directory + "/" + databaseName, options)
             stored = try connection.prepare(
                 "SELECT value FROM meta WHERE key = 'genesis'"
@@ -92,12 +97,13 @@ extension LedgerStore {
     /// Clears what a crash in `create` left; a database with blocks in it is no such thing.
     private static func removeUnfinished(
         _ directory: String,
-        in files: some FileSystem
+        in files: some FileSystem,
+        _ databaseFiles: FileSystemVFS?
     ) throws(LedgerStoreError) {
         let path = directory + "/" + databaseName
         do {
             guard try files.exists(path) else { return }
-            if try hasBlocks(path) {
+            if try hasBlocks(path, databaseFiles) {
                 throw LedgerStoreError.damaged(
                     path: directory,
                     "\(DirectoryFormat.name) is missing"
@@ -113,8 +119,12 @@ extension LedgerStore {
         }
     }
 
-    private static func hasBlocks(_ path: String) throws -> Bool {
+    private static func hasBlocks(
+        _ path: String,
+        _ databaseFiles: FileSystemVFS?
+    ) throws -> Bool {
         var options = ConnectionOptions()
+        options.files = databaseFiles
         options.access = .readWrite
         // What is no database, or has no such table, has no blocks.
         guard let connection = try? Connection(path, options),

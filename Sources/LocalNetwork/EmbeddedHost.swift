@@ -215,7 +215,7 @@ final class EmbeddedHost: Sendable {
                     limit: 256,
                     waitMilliseconds: 0
                 )
-                if blocks.isEmpty { return }
+                if blocks.isEmpty { return node.hasCaughtUp() }
                 try await node.apply(blocks)
             }
         } catch {

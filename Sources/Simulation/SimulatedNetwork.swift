@@ -9,6 +9,8 @@ package struct NetworkFaults: Sendable {
     package var delay: ClosedRange<UInt64> = 100_000...100_000
     /// While the clock is inside, nothing passes between the two groups (both directions).
     package var partitions: [Partition] = []
+    /// From this time on nothing is lost, doubled or late.
+    package var quietFrom = UInt64.max
 
     package struct Partition: Sendable {
         package let time: Range<UInt64>

@@ -13,7 +13,8 @@ package final class SimulatedWorld: Sendable {
     /// Starts `body` on the seeded executor.
     ///
     /// It and all its children run only in ``run(upTo:)``.
-    package func start(_ body: @escaping @Sendable () async -> Void) {
+    @discardableResult
+    package func start(_ body: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
         Task(executorPreference: executor) { await body() }
     }
 

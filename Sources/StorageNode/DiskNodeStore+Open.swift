@@ -1,7 +1,7 @@
 internal import BlobModel
 internal import Codec
 internal import Ledger
-internal import SQLite
+package import SQLite
 internal import SegmentLog
 package import SystemIO
 
@@ -11,18 +11,33 @@ extension DiskNodeStore {
     ///
     /// Blocks.
     ///
-    /// The directory's lock goes back when the store closes, or when this throws.
+    /// The directory's lock goes back when the store closes, or when this throws. `databaseFiles`
+    /// is for directories that are not the machine's.
     package static func open(
         _ directory: NodeDirectory,
         entropy: any Entropy,
-        segmentSize: Int = 8 << 20
+        segmentSize: Int = 8 << 20,
+        blockSegmentSize: Int = 1 << 20,
+        databaseFiles: FileSystemVFS? = nil
     ) throws(StorageNodeError) -> DiskNodeStore {
         do {
             do {
-                return try openOnce(directory, entropy, segmentSize)
+                return try openOnce(
+                    directory,
+                    entropy,
+                    segmentSize,
+                    blockSegmentSize,
+                    databaseFiles
+                )
             } catch let error as SQLiteError where error.isCorrupt {
                 try removeIndex(directory)
-                return try openOnce(directory, entropy, segmentSize)
+                return try openOnce(
+                    directory,
+                    entropy,
+                    segmentSize,
+                    blockSegmentSize,
+                    databaseFiles
+                )
             }
         } catch {
             directory.close()
@@ -44,14 +59,16 @@ extension DiskNodeStore {
     private static func openOnce(
         _ directory: NodeDirectory,
         _ entropy: any Entropy,
-        _ segmentSize: Int
+        _ segmentSize: Int,
+        _ blockSegmentSize: Int,
+        _ databaseFiles: FileSystemVFS?
     ) throws -> DiskNodeStore {
-        var database = try connect(directory)
+        var database = try connect(directory, databaseFiles)
         if try !IndexSchema.isPresent(in: database) {
             if try !database.rows("SELECT 1 FROM sqlite_schema").isEmpty {
                 // Tables of another version; what they say is in the logs too.
                 try removeIndex(directory)
-                database = try connect(directory)
+                database = try connect(directory, databaseFiles)
             }
             try IndexSchema.create(in: database)
         }
@@ -59,7 +76,7 @@ extension DiskNodeStore {
         // Blocks are few and small, and a segment's room is taken at once.
         let blocks = try readUp(
             "blocks",
-            SegmentLogOptions(kind: blockLog, segmentSize: 1 << 20),
+            SegmentLogOptions(kind: blockLog, segmentSize: blockSegmentSize),
             .blocksLSN,
             directory,
             entropy,
@@ -89,8 +106,12 @@ extension DiskNodeStore {
         )
     }
 
-    private static func connect(_ directory: NodeDirectory) throws(SQLiteError) -> Connection {
+    private static func connect(
+        _ directory: NodeDirectory,
+        _ files: FileSystemVFS?
+    ) throws(SQLiteError) -> Connection {
         var options = ConnectionOptions()
+        options.files = files
         options.durability = .normal
         options.cacheKibibytes = 2048
         return try Connection(directory.path + "/index.db", options)

@@ -98,7 +98,10 @@ extension NodeDirectory {
         } catch {
             throw .disk(error)
         }
-        guard let found = try identity(of: path, files: files) else { throw .notEmpty(path) }
+        guard let found = try identity(of: path, files: files) else {
+            try removeUnfinished(path, files)
+            return nil
+        }
         guard found.network == network, found.node == node else { throw .foreign(path) }
         let aside: String?
         do throws(SystemError) {
@@ -108,6 +111,28 @@ extension NodeDirectory {
         }
         guard let aside else { throw .inUse(path) }
         return aside
+    }
+
+    /// Removes what a crash in `create` has left, in which there is nothing yet.
+    private static func removeUnfinished(
+        _ path: String,
+        _ files: any FileSystem
+    ) throws(NodeDirectoryError) {
+        do throws(SystemError) {
+            let names = try files.list(path)
+            for name in names where name == "blocks" || name == "slivers" {
+                if try files.list(path + "/" + name).isEmpty {
+                    try files.removeDirectory(path + "/" + name)
+                }
+            }
+            for name in names where name == "node.json.new" || name == "lock" {
+                try files.removeFile(path + "/" + name)
+            }
+            if try files.list(path).isEmpty { return }
+        } catch {
+            throw .disk(error)
+        }
+        throw .notEmpty(path)
     }
 
     /// Renames a directory that nobody has locked; nil when somebody has.
@@ -125,6 +150,8 @@ extension NodeDirectory {
             name = "\(aside)-\(count)"
         }
         try files.rename(path, to: name)
+        // Before anything is made in its place.
+        try files.synchronizeDirectory(directory(of: path))
         return name
     }
 

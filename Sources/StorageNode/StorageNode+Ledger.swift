@@ -106,6 +106,10 @@ extension StorageNode {
         }
     }
 
+    /// Says that the node has applied what the ledger has; from now on, what is certified may
+    /// still be on its way here.
+    package func hasCaughtUp() { status.withLock { $0.hasCaughtUp = true } }
+
     /// Applies blocks and makes them durable: how an embedded network keeps every block in
     /// several places before a transaction is acknowledged.
     package func keep(_ blocks: [Block]) async throws {
@@ -158,7 +162,10 @@ extension StorageNode {
                 status.withLock { $0.ledgerHeight = max($0.ledgerHeight, last.height) }
                 try await apply(blocks)
             }
-            status.withLock { $0.hasHeard = true }
+            status.withLock { status in
+                status.hasHeard = true
+                if blocks.count < Self.batch { status.hasCaughtUp = true }
+            }
             setDiverged(nil)
             setLedgerAnswers(true)
         } catch let error as ChainError {

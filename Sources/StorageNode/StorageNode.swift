@@ -71,8 +71,6 @@ package struct NodeConfiguration: Sendable {
     package var waitMax: Duration = .seconds(5)
     /// Chooses whom to ask first, and how long to wait before the next try.
     package var entropy: any Entropy = LinuxEntropy()
-    /// How long a client may upload what is certified already, if less than by its length.
-    package var uploadGrace: Duration?
     package var scrub = ScrubSettings()
 
     package init(genesis: Genesis, node: NodeID, protocolKey: SigningKey) {
@@ -101,6 +99,8 @@ package final class StorageNode: StorageNodeConnection {
         var isLedgerSilent = false
         /// Whether the ledger has said since the start how far it is.
         var hasHeard = false
+        /// Whether the node was at the ledger's newest block once since the start.
+        var hasCaughtUp = false
         /// The newest block that the ledger is known to have.
         var ledgerHeight: UInt64 = 0
     }

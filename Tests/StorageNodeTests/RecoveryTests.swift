@@ -45,7 +45,6 @@ import Testing
             _ change: (inout NodeConfiguration) -> Void = { _ in }
         ) async throws -> StorageNode {
             var configuration = network.nodes[index].configuration
-            configuration.uploadGrace = .zero
             configuration.entropy = SeededEntropy(seed: 5)
             change(&configuration)
             let notices = notices

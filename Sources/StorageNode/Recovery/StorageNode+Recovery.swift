@@ -235,9 +235,11 @@ extension StorageNode {
     /// Blobs were certified: their slivers are on their way, or will have to be fetched.
     func wereCertified(_ blobs: [BlobID: Certified]) {
         let (now, wall) = (time.uptime, time.nowMilliseconds)
+        let hasCaughtUp = status.withLock { $0.hasCaughtUp }
         for (blob, certified) in blobs.sorted(by: { $0.key < $1.key }) {
-            let grace = configuration.uploadGrace ?? Self.uploadGrace(certified.length)
-            // In a block of long ago nobody uploads any more.
+            // While this node was away nobody could upload to it, and what was certified long ago
+            // nobody uploads any more.
+            let grace = hasCaughtUp ? Self.uploadGrace(certified.length) : .zero
             let age = Duration.milliseconds(wall - min(wall, certified.milliseconds))
             recovery.want(
                 blob,

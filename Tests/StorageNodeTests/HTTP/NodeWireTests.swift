@@ -19,19 +19,41 @@ internal import Transport
         let node = "0x" + String(repeating: "06", count: 32)
         let hash = String(repeating: "07", count: 32)
         let head =
-            #"{"blockHash":"\#(hash)","epoch":3,"eventProgress":{"highestFinishedEvent"#
-            + #"Index":99,"pending":5,"persisted":99},"isFull":true,"latestCheckpointSequence"#
-            + #"Number":104,"nodeId":"\#(node)","nodeStatus":"RecoveryCatchUp","publicKey":"#
-            + #""\#(key)","#
+            #"{"blobsIncomplete":0,"blockHash":"\#(hash)","epoch":3,"#
+            + #""eventProgress":{"highestFinishedEventIndex":99,"pending":5,"persisted":99},"#
+            + #""isFull":true,"latestCheckpointSequenceNumber":104,"nodeId":"\#(node)","#
+            + #""nodeStatus":"RecoveryCatchUp","publicKey":"#
+            + #""\#(key)","scrub":{"damaged":0,"passes":0,"sliversChecked":0},"#
         let tail =
             #""shardSummary":{"owned":2,"ownedShardStatus":{"inRecovery":0,"inTransfer":0,"#
-            + #""ready":2,"unknown":0},"readOnly":0},"shards":[3,7],"#
+            + #""ready":2,"unknown":0},"readOnly":0},"shards":[3,7],"shardsRecovering":[],"#
             + #""uptime":{"nanos":0,"secs":12}}"#
         #expect(plain == head + tail)
         let detail =
             #""shardDetail":{"other":[],"owned":[{"shard":3,"status":"ready"},"#
             + #"{"shard":7,"status":"ready"}]},"#
         #expect(try text(WireHealth(FakeNode.health, detailed: true)) == head + detail + tail)
+        let recovering = NodeHealth(
+            uptimeSeconds: 12,
+            epoch: 3,
+            publicKey: FakeNode.health.publicKey,
+            node: FakeNode.health.node,
+            status: .recovering,
+            shards: [3, 7],
+            height: 99,
+            ledgerHeight: 104,
+            blockHash: FakeNode.health.blockHash,
+            isFull: true,
+            recovering: [7],
+            blobsIncomplete: 5,
+            scrub: .init(passes: 1, sliversChecked: 2, damaged: 3)
+        )
+        let written = try text(WireHealth(recovering, detailed: true))
+        #expect(written.contains(#""inRecovery":1,"inTransfer":0,"ready":1"#))
+        #expect(written.contains(#"{"shard":7,"status":"inRecovery"}"#))
+        #expect(written.contains(#""nodeStatus":"RecoveryInProgress""#))
+        let read = try JSON.decode(WireHealth.self, from: Array(written.utf8))
+        #expect(read.health == recovering)
     }
 
     @Test func whatIsNotCertifiedHasANullForItsEpoch() throws {

@@ -1,0 +1,254 @@
+package import BlobModel
+package import Ledger
+
+/// A storage node in a simulated world, spoken to as over a socket: slivers come as bytes.
+package struct SimulatedNodeConnection: StorageNodeConnection {
+    package typealias Target =
+        @Sendable () -> (life: SimulatedLife, target: any StorageNodeConnection)?
+
+    private let calls: SimulatedCalls
+    private let sender: SimulatedLife
+    private let name: String
+    private let target: Target
+    /// As long as the HTTP client waits for an answer, in nanoseconds.
+    private static let timeout: UInt64 = 10_000_000_000
+
+    package init(
+        _ calls: SimulatedCalls,
+        from sender: SimulatedLife,
+        to name: String,
+        _ target: @escaping Target
+    ) {
+        self.calls = calls
+        self.sender = sender
+        self.name = name
+        self.target = target
+    }
+
+    private func ask<Answer: Sendable>(
+        _ what: String,
+        patience: Duration = .zero,
+        _ question:
+            @escaping @Sendable (any StorageNodeConnection) async throws(NodeError) -> Answer
+    ) async throws(NodeError) -> Answer {
+        let outcome = await calls.call(
+            from: sender,
+            to: target,
+            named: name,
+            what,
+            timeout: Self.timeout + UInt64(patience / .nanoseconds(1))
+        ) { node -> Result<Answer, NodeError> in
+            do throws(NodeError) {
+                return .success(try await question(node))
+            } catch {
+                return .failure(error)
+            }
+        }
+        switch outcome {
+        case .success(let answer): return try answer.get()
+        case .failure(.cancelled): throw .cancelled
+        case .failure(let failure): throw .unreachable("\(name): \(failure)")
+        }
+    }
+
+    package func metadata(of blob: BlobID) async throws(NodeError) -> [UInt8] {
+        try await ask("metadata") { (node) async throws(NodeError) in
+            try await node.metadata(of: blob)
+        }
+    }
+
+    package func store(
+        _ metadata: VerifiedBlobMetadata,
+        height: UInt64?
+    ) async throws(NodeError) -> StoreOutcome {
+        try await ask("store metadata") { (node) async throws(NodeError) in
+            try await node.store(metadata, height: height)
+        }
+    }
+
+    package func metadataStatus(of blob: BlobID) async throws(NodeError) -> StoredStatus {
+        try await ask("metadata status") { (node) async throws(NodeError) in
+            try await node.metadataStatus(of: blob)
+        }
+    }
+
+    package func sliver(_ sliver: SliverName) async throws(NodeError) -> FetchedSliver {
+        try await ask("sliver \(sliver)") { (node) async throws(NodeError) in
+            switch try await node.sliver(sliver) {
+            case .verified(let sliver): .bytes(sliver.sliver.dataBytes)
+            case .bytes(let bytes): .bytes(bytes)
+            }
+        }
+    }
+
+    package func sliverBytes(
+        _ sliver: SliverName,
+        range: Range<Int>,
+        of length: Int
+    ) async throws(NodeError) -> [UInt8] {
+        try await ask("bytes of \(sliver)") { (node) async throws(NodeError) in
+            try await node.sliverBytes(sliver, range: range, of: length)
+        }
+    }
+
+    package func store(
+        _ sliver: VerifiedSliver,
+        as name: SliverName,
+        height: UInt64?
+    ) async throws(NodeError) -> StoreOutcome {
+        try await ask("store \(name)") { (node) async throws(NodeError) in
+            try await node.store(sliver, as: name, height: height)
+        }
+    }
+
+    package func sliverStatus(_ sliver: SliverName) async throws(NodeError) -> StoredStatus {
+        try await ask("status of \(sliver)") { (node) async throws(NodeError) in
+            try await node.sliverStatus(sliver)
+        }
+    }
+
+    package func recoverySymbols(
+        of blob: BlobID,
+        _ request: RecoverySymbolsRequest
+    ) async throws(NodeError) -> [GeneralRecoverySymbol] {
+        try await ask("symbols of \(blob)") { (node) async throws(NodeError) in
+            try await node.recoverySymbols(of: blob, request)
+        }
+    }
+
+    package func decodingSymbols(
+        of blob: BlobID,
+        for targets: [SliverIndex],
+        _ axis: SliverAxis
+    ) async throws(NodeError) -> DecodingSymbols {
+        try await ask("decoding symbols") { (node) async throws(NodeError) in
+            try await node.decodingSymbols(of: blob, for: targets, axis)
+        }
+    }
+
+    package func confirmation(
+        of blob: BlobID,
+        persistence: BlobPersistence,
+        height: UInt64?,
+        patience: Duration
+    ) async throws(NodeError) -> SignedMessage {
+        try await ask("confirm \(blob)", patience: patience) { (node) async throws(NodeError) in
+            try await node.confirmation(
+                of: blob,
+                persistence: persistence,
+                height: height,
+                patience: patience
+            )
+        }
+    }
+
+    package func status(of blob: BlobID) async throws(NodeError) -> NodeBlobStatus {
+        try await ask("blob status") { (node) async throws(NodeError) in
+            try await node.status(of: blob)
+        }
+    }
+
+    package func health() async throws(NodeError) -> NodeHealth {
+        try await ask("health") { (node) async throws(NodeError) in try await node.health() }
+    }
+
+    package func blocks(
+        from height: UInt64,
+        limit: Int
+    ) async throws(NodeError) -> [[UInt8]] {
+        try await ask("blocks") { (node) async throws(NodeError) in
+            try await node.blocks(from: height, limit: limit)
+        }
+    }
+}
+
+/// A ledger in a simulated world.
+package struct SimulatedLedgerConnection: LedgerConnection {
+    package typealias Target =
+        @Sendable () -> (life: SimulatedLife, target: any LedgerConnection)?
+
+    private let calls: SimulatedCalls
+    private let sender: SimulatedLife
+    private let name: String
+    private let target: Target
+    private static let timeout: UInt64 = 10_000_000_000
+
+    package init(
+        _ calls: SimulatedCalls,
+        from sender: SimulatedLife,
+        to name: String,
+        _ target: @escaping Target
+    ) {
+        self.calls = calls
+        self.sender = sender
+        self.name = name
+        self.target = target
+    }
+
+    private func ask<Answer: Sendable>(
+        _ what: String,
+        wait: UInt64 = 0,
+        isSent: Bool = false,
+        _ question: @escaping @Sendable (any LedgerConnection) async throws(LedgerError) -> Answer
+    ) async throws(LedgerError) -> Answer {
+        let outcome = await calls.call(
+            from: sender,
+            to: target,
+            named: name,
+            what,
+            timeout: Self.timeout + wait * 1_000_000
+        ) { ledger -> Result<Answer, LedgerError> in
+            do throws(LedgerError) {
+                return .success(try await question(ledger))
+            } catch {
+                return .failure(error)
+            }
+        }
+        switch outcome {
+        case .success(let answer): return try answer.get()
+        case .failure(.timeout) where isSent: throw .outcomeUnknown("no answer")
+        case .failure(.cancelled): throw .cancelled
+        case .failure(let failure): throw .unavailable("\(failure)")
+        }
+    }
+
+    package func genesis() async throws(LedgerError) -> Genesis {
+        try await ask("genesis") { (ledger) async throws(LedgerError) in
+            try await ledger.genesis()
+        }
+    }
+
+    package func head() async throws(LedgerError) -> SignedBlockHeader? {
+        try await ask("head") { (ledger) async throws(LedgerError) in try await ledger.head() }
+    }
+
+    package func submit(
+        _ transaction: SignedTransaction
+    ) async throws(LedgerError) -> TransactionResult {
+        try await ask("submit \(transaction.digest)", isSent: true) {
+            (ledger) async throws(LedgerError) in
+            try await ledger.submit(transaction)
+        }
+    }
+
+    package func blocks(
+        from height: UInt64,
+        limit: Int,
+        waitMilliseconds: UInt64
+    ) async throws(LedgerError) -> [Block] {
+        try await ask("blocks from \(height)", wait: waitMilliseconds) {
+            (ledger) async throws(LedgerError) in
+            try await ledger.blocks(
+                from: height,
+                limit: limit,
+                waitMilliseconds: waitMilliseconds
+            )
+        }
+    }
+
+    package func query(_ query: LedgerQuery) async throws(LedgerError) -> LedgerAnswer {
+        try await ask("query") { (ledger) async throws(LedgerError) in
+            try await ledger.query(query)
+        }
+    }
+}
