@@ -3,7 +3,13 @@
 //     line := "walrusfs-key-1:" base64url(body ‖ checksum)
 //     body := hints:vector<string> network:u8[32] volume:u8[32] secret:u8[32]
 //
-// `checksum` is the first 8 bytes of BLAKE2b-256("walrus-swift/recovery-key/1" ‖ 0x00 ‖ body).
+// A key of version 2 has, in the place of the secret, the keys that read the volume:
+//
+//     body := hints:vector<string> network:u8[32] volume:u8[32] content:u8[32] chunk-id:u8[32]
+//             name:u8[32]
+//
+// `checksum` is the first 8 bytes of
+// BLAKE2b-256("walrus-swift/recovery-key/VERSION" ‖ 0x00 ‖ body).
 // `Docs/Formats/recovery-key.md` is normative.
 
 internal import Codec
@@ -18,7 +24,40 @@ package enum RecoveryKeyError: Error, Equatable, Sendable {
     case damaged
 }
 
-/// A volume's secret and how to find its network; whoever has it owns the volume.
+/// The derived keys that read a volume, 32 bytes each; they neither write it nor pay for it.
+package struct ReadingKeys: Hashable, Sendable, CustomStringConvertible {
+    package static let length = 96
+
+    package let content: [UInt8]
+    package let chunkID: [UInt8]
+    package let name: [UInt8]
+
+    /// - Precondition: Each has 32 bytes.
+    package init(content: [UInt8], chunkID: [UInt8], name: [UInt8]) {
+        precondition(content.count == 32 && chunkID.count == 32 && name.count == 32)
+        self.content = content
+        self.chunkID = chunkID
+        self.name = name
+    }
+
+    /// - Precondition: There are ``length`` of them.
+    package init(bytes: [UInt8]) {
+        precondition(bytes.count == Self.length)
+        self.init(
+            content: Array(bytes[..<32]),
+            chunkID: Array(bytes[32..<64]),
+            name: Array(bytes[64...])
+        )
+    }
+
+    package var bytes: [UInt8] { content + chunkID + name }
+
+    package var description: String { "ReadingKeys" }
+}
+
+/// A volume's secret, or the keys that read it, and how to find its network.
+///
+/// Whoever has the secret owns the volume.
 package struct RecoveryKey: Hashable, Sendable {
     /// More hints than this are refused.
     package static let hintsMax = 8
@@ -29,25 +68,36 @@ package struct RecoveryKey: Hashable, Sendable {
     package let networkHints: [String]
     package let network: NetworkID
     package let volume: VolumeID
-    /// The root of all of the volume's keys, 32 bytes.
-    ///
-    /// Never printed but by `text`.
-    package let rootSecret: [UInt8]
+    /// What the key gives; never printed but by `text`.
+    package let access: Access
 
-    /// - Precondition: `rootSecret` has 32 bytes; there are at most 8 hints of up to 1024 bytes.
+    package enum Access: Hashable, Sendable {
+        /// The root of all of the volume's keys, 32 bytes.
+        case owner(rootSecret: [UInt8])
+        case reader(ReadingKeys)
+
+        fileprivate var version: Int {
+            switch self {
+            case .owner: 1
+            case .reader: 2
+            }
+        }
+    }
+
+    /// - Precondition: A root secret has 32 bytes; there are at most 8 hints of up to 1024 bytes.
     package init(
         networkHints: [String],
         network: NetworkID,
         volume: VolumeID,
-        rootSecret: [UInt8]
+        access: Access
     ) {
-        precondition(rootSecret.count == 32)
+        if case .owner(let rootSecret) = access { precondition(rootSecret.count == 32) }
         precondition(networkHints.count <= Self.hintsMax)
         precondition(networkHints.allSatisfy { $0.utf8.count <= 1024 })
         self.networkHints = networkHints
         self.network = network
         self.volume = volume
-        self.rootSecret = rootSecret
+        self.access = access
     }
 
     /// Reads the printed line; white space around it is ignored.
@@ -57,22 +107,24 @@ package struct RecoveryKey: Hashable, Sendable {
         guard trimmed.hasPrefix(Self.prefix) else { throw .notARecoveryKey }
         let rest = trimmed.dropFirst(Self.prefix.count)
         guard let colon = rest.firstIndex(of: ":") else { throw .damaged }
-        guard rest[..<colon] == "1" else { throw .unknownVersion(String(rest[..<colon])) }
+        guard let version = ["1": 1, "2": 2][rest[..<colon]] else {
+            throw .unknownVersion(String(rest[..<colon]))
+        }
         let payload = String(rest[rest.index(after: colon)...])
         // A key is under 9,000 bytes; more characters are not worth decoding.
         guard payload.utf8.count <= 16_384, let bytes = try? Base64.decodeURLSafe(payload),
             bytes.count > Self.checksumLength
         else { throw .damaged }
         let body = Array(bytes.dropLast(Self.checksumLength))
-        guard Array(bytes.suffix(Self.checksumLength)) == Self.checksum(of: body) else {
+        guard Array(bytes.suffix(Self.checksumLength)) == Self.checksum(of: body, version) else {
             throw .damaged
         }
         // The checksum holds, so what does not parse was never made by `text`.
-        guard let key = try? Self(body: body) else { throw .damaged }
+        guard let key = try? Self(body: body, isReader: version == 2) else { throw .damaged }
         self = key
     }
 
-    private init(body: [UInt8]) throws(CodecError) {
+    private init(body: [UInt8], isReader: Bool) throws(CodecError) {
         var reader = ByteReader(body)
         let count = try reader.readLength(limit: Self.hintsMax)
         var hints: [String] = []
@@ -80,12 +132,16 @@ package struct RecoveryKey: Hashable, Sendable {
         networkHints = hints
         network = try reader.read()
         volume = try reader.read()
-        rootSecret = try reader.readRaw(32)
+        access =
+            isReader
+            ? .reader(ReadingKeys(bytes: try reader.readRaw(ReadingKeys.length)))
+            : .owner(rootSecret: try reader.readRaw(32))
         try reader.finish()
     }
 
-    private static func checksum(of body: [UInt8]) -> [UInt8] {
-        Array(Blake2b256.hash(body, kind: "recovery-key").prefix(checksumLength))
+    private static func checksum(of body: [UInt8], _ version: Int) -> [UInt8] {
+        let hash = Blake2b256.hash(body, kind: "recovery-key", version: version)
+        return Array(hash.prefix(checksumLength))
     }
 
     /// The line to keep in a safe place.
@@ -97,9 +153,13 @@ package struct RecoveryKey: Hashable, Sendable {
         for hint in networkHints { writer.write(string: hint) }
         writer.write(network)
         writer.write(volume)
-        writer.write(raw: rootSecret)
+        switch access {
+        case .owner(let rootSecret): writer.write(raw: rootSecret)
+        case .reader(let keys): writer.write(raw: keys.bytes)
+        }
         let body = writer.bytes
-        return Self.prefix + "1:" + Base64.encodeURLSafe(body + Self.checksum(of: body))
+        let checked = body + Self.checksum(of: body, access.version)
+        return Self.prefix + "\(access.version):" + Base64.encodeURLSafe(checked)
     }
 }
 

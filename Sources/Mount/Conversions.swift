@@ -107,7 +107,7 @@ extension OpenFlags {
 extension KernelAdapter {
     func entry(_ attributes: InodeAttributes) -> fuse_entry_param {
         fuse_entry_param(
-            ino: attributes.inode.rawValue,
+            ino: attributes.edition.rawValue,
             // The kernel knows the root from the start, by generation 0.
             generation: attributes.inode == .root ? 0 : attributes.generation,
             attr: stat(attributes),

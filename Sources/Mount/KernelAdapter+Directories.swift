@@ -56,7 +56,7 @@ extension KernelAdapter {
                 guard used + size <= room.count else { return false }
                 used += size
                 if withAttributes, entry.name != [0x2E], entry.name != [0x2E, 0x2E] {
-                    told.append(entry.inode)
+                    told.append(entry.attributes?.edition ?? entry.inode)
                 }
                 return true
             }

@@ -68,11 +68,11 @@ extension KernelAdapter {
                         context: context
                     )
                 }
-            volume.remember(made.attributes.inode)
+            volume.remember(made.attributes.edition)
             if opensDirectly { volume.release(made.handle) }
             if !reply.created(entry(made.attributes), opened(made.handle, file)) {
                 if !opensDirectly { volume.release(made.handle) }
-                volume.forget(made.attributes.inode, count: 1)
+                volume.forget(made.attributes.edition, count: 1)
             }
         } catch {
             reply.fail(error)

@@ -20,8 +20,8 @@ extension KernelAdapter {
     /// It is counted before, because a FORGET may come before the answering call returns; and
     /// no longer, if the kernel did not take the answer.
     private func answer(_ reply: consuming Reply, _ attributes: InodeAttributes) {
-        volume.remember(attributes.inode)
-        if !reply.entry(entry(attributes)) { volume.forget(attributes.inode, count: 1) }
+        volume.remember(attributes.edition)
+        if !reply.entry(entry(attributes)) { volume.forget(attributes.edition, count: 1) }
     }
 
     func forget(_ reply: consuming Reply, _ inode: UInt64, _ count: UInt64) {

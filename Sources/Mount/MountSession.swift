@@ -32,7 +32,7 @@ package import Volume
     /// libfuse's session.
     ///
     /// It locks what its threads share, and lives as long as this object.
-    nonisolated(unsafe) private let session: OpaquePointer
+    nonisolated(unsafe) let session: OpaquePointer
     private let lead = RequestLead()
     /// Guards which threads run; the wake-up signal is sent while it is held, so that none ends
     /// in between.

@@ -60,6 +60,9 @@ package enum FileKind: UInt8, Sendable, CaseIterable {
 /// What stat(2) tells.
 package struct InodeAttributes: Hashable, Sendable {
     package var inode: InodeNumber
+    /// The number by which the kernel is to ask for it: the inode's own, or, in a mount that
+    /// follows, that of these contents (``Edition``).
+    package var edition: InodeNumber
     package var generation: UInt64
     package var kind: FileKind
     /// The twelve permission bits, set-id and sticky included.
@@ -93,6 +96,7 @@ package struct InodeAttributes: Hashable, Sendable {
         device: UInt32
     ) {
         self.inode = inode
+        edition = inode
         self.generation = generation
         self.kind = kind
         self.permissions = permissions

@@ -5,7 +5,7 @@ internal import Crypto
 
 internal import struct Foundation.Data
 
-/// The keys of a volume, all derived from its root secret.
+/// The keys of a volume, all derived from its root secret, or those of them that read it.
 ///
 /// Not printable: none of them may reach a log.
 package struct VolumeKeys: Sendable, CustomStringConvertible {
@@ -13,28 +13,51 @@ package struct VolumeKeys: Sendable, CustomStringConvertible {
     private let nameKey: [UInt8]
     package let chunkIDKey: [UInt8]
     package let gear: GearTable
-    package let writer: SigningKey
-    /// Owns the volume and its pool on the ledger.
-    package let payingAccount: SigningKey
+    /// Nil with the keys of a reader.
+    package let writer: SigningKey?
+    /// Owns the volume and its pool on the ledger; nil with the keys of a reader.
+    package let payingAccount: SigningKey?
 
     /// - Precondition: `rootSecret` has 32 bytes.
     package init(rootSecret: [UInt8]) {
         precondition(rootSecret.count == 32)
         let root = SymmetricKey(data: rootSecret)
-        func derive(_ label: String) -> SymmetricKey {
+        func derive(_ label: String) -> [UInt8] {
             HKDF<SHA256>.deriveKey(
                 inputKeyMaterial: root,
                 salt: Array("walrusfs/keys/1".utf8),
                 info: Array(label.utf8),
                 outputByteCount: 32
-            )
+            ).rawBytes
         }
-        contentKey = derive("content")
-        chunkIDKey = derive("chunk-id").rawBytes
-        nameKey = derive("name").rawBytes
-        writer = SigningKey(seed: derive("writer").rawBytes)
-        payingAccount = SigningKey(seed: derive("paying-account").rawBytes)
-        gear = GearTable(chunkIDKey: chunkIDKey)
+        self.init(
+            ReadingKeys(
+                content: derive("content"),
+                chunkID: derive("chunk-id"),
+                name: derive("name")
+            ),
+            writer: SigningKey(seed: derive("writer")),
+            payingAccount: SigningKey(seed: derive("paying-account"))
+        )
+    }
+
+    /// The keys of who can read the volume, and neither write it nor pay for it.
+    package init(reading keys: ReadingKeys) {
+        self.init(keys, writer: nil, payingAccount: nil)
+    }
+
+    private init(_ keys: ReadingKeys, writer: SigningKey?, payingAccount: SigningKey?) {
+        contentKey = SymmetricKey(data: keys.content)
+        chunkIDKey = keys.chunkID
+        nameKey = keys.name
+        gear = GearTable(chunkIDKey: keys.chunkID)
+        self.writer = writer
+        self.payingAccount = payingAccount
+    }
+
+    /// What a reader is given.
+    package var reading: ReadingKeys {
+        ReadingKeys(content: contentKey.rawBytes, chunkID: chunkIDKey, name: nameKey)
     }
 
     /// The only form of the volume's clear name that the ledger sees.

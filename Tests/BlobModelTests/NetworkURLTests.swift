@@ -68,7 +68,7 @@ struct RecoveryKeyTests {
         networkHints: ["walrus://a:1/", "embedded:/net"],
         network: NetworkID(bytes: Array(0..<32)),
         volume: VolumeID(bytes: Array(32..<64)),
-        rootSecret: Array(64..<96)
+        access: .owner(rootSecret: Array(64..<96))
     )
 
     @Test func keysReadBack() throws {
@@ -76,6 +76,23 @@ struct RecoveryKeyTests {
         #expect(try RecoveryKey(text: "  \n\(key.text)\n") == key)
         #expect(key.text.hasPrefix("walrusfs-key-1:"))
         #expect(key.text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F })
+    }
+
+    @Test func aReadersKeyReadsBackAndIsOfItsOwnVersion() throws {
+        let keys = ReadingKeys(bytes: Array(100..<196))
+        let reader = RecoveryKey(
+            networkHints: ["walrus://a:1/"],
+            network: key.network,
+            volume: key.volume,
+            access: .reader(keys)
+        )
+        #expect(reader.text.hasPrefix("walrusfs-key-2:"))
+        #expect(try RecoveryKey(text: reader.text) == reader)
+        #expect(keys.content + keys.chunkID + keys.name == keys.bytes)
+        #expect(!"\(keys)".contains("100"))
+        // A key of one version is none of the other.
+        let other = reader.text.replacing("walrusfs-key-2:", with: "walrusfs-key-1:")
+        #expect(throws: RecoveryKeyError.damaged) { try RecoveryKey(text: other) }
     }
 
     @Test func descriptionKeepsTheSecret() {
@@ -100,8 +117,8 @@ struct RecoveryKeyTests {
     @Test func otherTextsAreNamed() {
         #expect(throws: RecoveryKeyError.notARecoveryKey) { try RecoveryKey(text: "") }
         #expect(throws: RecoveryKeyError.notARecoveryKey) { try RecoveryKey(text: "hello") }
-        #expect(throws: RecoveryKeyError.unknownVersion("2")) {
-            try RecoveryKey(text: "walrusfs-key-2:AAAA")
+        #expect(throws: RecoveryKeyError.unknownVersion("3")) {
+            try RecoveryKey(text: "walrusfs-key-3:AAAA")
         }
         #expect(throws: RecoveryKeyError.damaged) { try RecoveryKey(text: "walrusfs-key-1:") }
     }

@@ -27,6 +27,15 @@ struct Devnet {
         nodes: Int = 10,
         _ options: String...
     ) throws -> Devnet {
+        try start(fixture, in: folder, nodes: nodes, options)
+    }
+
+    static func start(
+        _ fixture: Fixture,
+        in folder: String,
+        nodes: Int,
+        _ options: [String]
+    ) throws -> Devnet {
         let devnet = Process()
         devnet.executableURL = URL(filePath: Tool.products + "/walrus")
         devnet.arguments = ["devnet", "--dir", folder, "--nodes", String(nodes)] + options

@@ -5,40 +5,9 @@ internal import Testing
 /// Who may write a volume that two machines have: two real mounts, each with a home of its own.
 @Suite(.enabled(if: Fixture.canMount, "needs /dev/fuse: nothing is mounted here"), .serialized)
 struct LeaseTests {
-    /// Another machine: its own home, mountpoint and, once attached, state.
-    private struct Machine {
-        let fixture: Fixture
-        let home: String
-        let mountpoint: String
-
-        init(_ fixture: Fixture, _ name: String) throws {
-            self.fixture = fixture
-            home = try fixture.scratch.folder("home-" + name)
-            mountpoint = try fixture.scratch.folder("mnt-" + name)
-        }
-
-        func run(_ arguments: String...) throws -> ToolResult {
-            try Tool.run("walrusfs", arguments, environment: ["WALRUSFS_HOME": home])
-        }
-
-        func attach(_ network: String) throws {
-            let key = fixture.scratch.path + "/key"
-            try fixture.walrusfs("key", "export", "volume")
-                .write(toFile: key, atomically: true, encoding: .utf8)
-            let result = try run("attach", "--network", network, "--key-file", key, "volume")
-            #expect(result.status == 0, "\(result)")
-        }
-    }
-
-    private struct Status: Decodable {
-        let stopped: String?
-        let waitingFor: String?
-        let unpublishedBytes: UInt64
-    }
-
-    private func status(_ fixture: Fixture) throws -> Status {
+    private func status(_ fixture: Fixture) throws -> MountStatus {
         let text = try fixture.walrusfs("status", fixture.mountpoint, "--json")
-        return try JSONDecoder().decode(Status.self, from: Data(text.utf8))
+        return try JSONDecoder().decode(MountStatus.self, from: Data(text.utf8))
     }
 
     /// The holder stands still while its lease is taken, so no speed of this machine saves it.

@@ -69,28 +69,41 @@ package struct HeadReader: Sendable {
     ) async throws(CheckpointError) -> UInt64 {
         var rowCount: UInt64 = 0
         for run in (manifest.base.map { [$0] } ?? []) + manifest.deltas {
-            rowCount += try await load(run, body)
+            rowCount += try await forEachLeaf(of: run, body)
         }
         return rowCount
     }
 
-    /// Reads a base or a delta, a pack at a time.
-    private func load(
-        _ run: Run,
+    /// Hands over all rows of a run, in order, and checks that they are as many as it says.
+    ///
+    /// `body` is called on the pool; returns how many rows there were.
+    @discardableResult
+    func forEachLeaf(
+        of run: Run,
         _ body: @escaping @Sendable ([RowImage]) throws(CheckpointError) -> Void
     ) async throws(CheckpointError) -> UInt64 {
-        let index = try await index(of: run)
-        var loaded: UInt64 = 0
+        let count = try await forEachLeaf(of: run, in: index(of: run).entries, body)
+        guard count == run.rowCount else {
+            throw .format(.corrupt("a run of \(count) rows instead of \(run.rowCount)"))
+        }
+        return count
+    }
+
+    /// Hands over the rows of some leaves, in order; a pack is fetched when one of its leaves is
+    /// wanted.
+    ///
+    /// `body` is called on the pool; returns how many rows there were.
+    @discardableResult
+    func forEachLeaf(
+        of run: Run,
+        in entries: [RunIndex.Entry],
+        _ body: @escaping @Sendable ([RowImage]) throws(CheckpointError) -> Void
+    ) async throws(CheckpointError) -> UInt64 {
+        var count: UInt64 = 0
         var current: (pack: UInt32, reader: PackReader)?
-        for entry in index.entries {
-            let reader: PackReader
-            if let current, current.pack == entry.place.pack {
-                reader = current.reader
-            } else {
-                reader = try await open(run.packs[Int(entry.place.pack)])
-                current = (entry.place.pack, reader)
-            }
-            loaded += try await pool.run { () throws(CheckpointError) in
+        for entry in entries {
+            let reader = try await reader(for: entry.place.pack, of: run, &current)
+            count += try await pool.run { () throws(CheckpointError) in
                 let leaf = try format { () throws(VolumeFormatError) in
                     try RunIndex.leaf(
                         try reader.open(entry.place.chunk, entry.place.layout),
@@ -101,29 +114,32 @@ package struct HeadReader: Sendable {
                 return UInt64(leaf.rows.count)
             }
         }
-        guard loaded == run.rowCount else {
-            throw .format(.corrupt("a run of \(loaded) rows instead of \(run.rowCount)"))
-        }
-        return loaded
+        return count
     }
 
-    private func index(of run: Run) async throws(CheckpointError) -> RunIndex {
+    /// The places of a run's leaves.
+    func index(of run: Run) async throws(CheckpointError) -> RunIndex {
         var bytes: [UInt8] = []
         var current: (pack: UInt32, reader: PackReader)?
         for place in run.index {
-            let reader: PackReader
-            if let current, current.pack == place.pack {
-                reader = current.reader
-            } else {
-                reader = try await open(run.packs[Int(place.pack)])
-                current = (place.pack, reader)
-            }
+            let reader = try await reader(for: place.pack, of: run, &current)
             bytes += try format { () throws(VolumeFormatError) in
                 try reader.open(place.chunk, place.layout)
             }
         }
         let index = bytes
         return try format { () throws(VolumeFormatError) in try RunIndex(bytes: index, of: run) }
+    }
+
+    private func reader(
+        for pack: UInt32,
+        of run: Run,
+        _ current: inout (pack: UInt32, reader: PackReader)?
+    ) async throws(CheckpointError) -> PackReader {
+        if let current, current.pack == pack { return current.reader }
+        let reader = try await open(run.packs[Int(pack)])
+        current = (pack, reader)
+        return reader
     }
 
     private func open(_ pack: PackReference) async throws(CheckpointError) -> PackReader {

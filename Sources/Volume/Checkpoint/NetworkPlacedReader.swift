@@ -136,6 +136,9 @@ package final class NetworkPlacedReader: PlacedReader {
         return (bytes, count)
     }
 
+    /// Looks places up again: a newer checkpoint has other ones.
+    func forgetPlaces() { resolver.forgetAll() }
+
     private func resolve(
         _ slice: UInt64,
         _ offset: UInt32,

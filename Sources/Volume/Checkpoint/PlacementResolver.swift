@@ -133,6 +133,9 @@ final class PlacementResolver: Sendable {
         return pack
     }
 
+    /// Forgets all places: some have changed.
+    func forgetAll() { memory.withLock { $0 = Memory() } }
+
     /// Forgets a chunk whose place turned out wrong.
     func forget(_ id: ChunkID) { memory.withLock { $0.chunks[id] = nil } }
 }

@@ -3,6 +3,8 @@ internal import VolumeFormat
 /// An inode in memory: what is newest about it.
 final class InodeEntry {
     let number: UInt64
+    /// The number by which the kernel knows these contents (``Edition``).
+    let edition: UInt64
     var row: InodeRow
     /// Open files and directories.
     var handles = 0
@@ -24,8 +26,9 @@ final class InodeEntry {
     /// Since the caches were last swept.
     var isUsed = true
 
-    init(number: UInt64, row: InodeRow, lastLSN: UInt64) {
+    init(number: UInt64, row: InodeRow, lastLSN: UInt64, edition: UInt64? = nil) {
         self.number = number
+        self.edition = edition ?? number
         self.row = row
         self.lastLSN = lastLSN
     }
@@ -42,7 +45,7 @@ final class InodeEntry {
     var cost: Int { 320 + (extents?.count ?? 0) * 32 + (attributes?.count ?? 0) * 128 }
 
     var inodeAttributes: InodeAttributes {
-        InodeAttributes(
+        var attributes = InodeAttributes(
             inode: InodeNumber(number),
             generation: row.generation,
             kind: kind,
@@ -58,6 +61,8 @@ final class InodeEntry {
             changed: row.changed.timestamp,
             device: row.device
         )
+        attributes.edition = InodeNumber(edition)
+        return attributes
     }
 }
 

@@ -111,6 +111,9 @@ package protocol RowDatabase: AnyObject {
         limit: Int
     ) throws(VolumeError) -> [(name: [UInt8], row: DirentRow)]
 
+    /// Which edition of its contents an inode has (``Edition``); 0 unless checkpoints are followed.
+    func edition(of inode: UInt64) throws(VolumeError) -> UInt64
+
     /// Numbers of inodes that have no links.
     func orphans() throws(VolumeError) -> [UInt64]
 
@@ -128,6 +131,15 @@ package protocol RowDatabase: AnyObject {
 
     /// The generation in which a key became dirty; nil if it is clean.
     func dirtyGeneration(of table: RowTable, _ key: [UInt8]) throws(VolumeError) -> UInt64?
+
+    /// Dirty keys from `lower` up to, not including, `upper`, ascending, and whether their rows are
+    /// gone.
+    func dirtyKeys(
+        of table: RowTable,
+        from lower: [UInt8],
+        to upper: [UInt8]?,
+        limit: Int
+    ) throws(VolumeError) -> [(key: [UInt8], isGone: Bool)]
 
     /// Forgets dirty keys and unplaced slices up to a generation.
     func forgetDirty(upTo generation: UInt64) throws(VolumeError)
@@ -152,4 +164,8 @@ package protocol RowDatabase: AnyObject {
 
     /// Rows as of the last commit, through a connection of its own.
     func reader() throws(VolumeError) -> any RowReader
+}
+
+extension RowDatabase {
+    package func edition(of inode: UInt64) throws(VolumeError) -> UInt64 { 0 }
 }

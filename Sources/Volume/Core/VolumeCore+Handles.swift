@@ -1,7 +1,7 @@
 internal import VolumeFormat
 
 extension VolumeCore {
-    private func newHandle(_ file: OpenFile) -> UInt64 {
+    func newHandle(_ file: OpenFile) -> UInt64 {
         let number = nextHandle
         nextHandle += 1
         files[number] = file

@@ -28,6 +28,8 @@ final class VolumeCore {
     var nextHandle: UInt64 = 1
     /// Inodes without links that wait for their removal.
     var reapable = ReapQueue()
+    /// Of a mount that follows: files that are open as an older checkpoint had them, by edition.
+    var kept: [UInt64: InodeEntry] = [:]
 
     /// After-images that the database does not have yet; nil values are tombstones.
     private(set) var pending: [RowID: [UInt8]?] = [:]
@@ -335,7 +337,12 @@ final class VolumeCore {
         guard let bytes = try value(.inodes, RowKey.number(number)) else { throw .stale }
         let row: InodeRow = try Self.decode(bytes, "inode \(number)")
         // What wrote it may not be synced yet: an fsync of it must sync all there is.
-        let entry = InodeEntry(number: number, row: row, lastLSN: log.lastLSN)
+        let entry = InodeEntry(
+            number: number,
+            row: row,
+            lastLSN: log.lastLSN,
+            edition: Edition.number(of: number, try database.edition(of: number))
+        )
         inodes[number] = entry
         cachedSinceSweep += 1
         return entry

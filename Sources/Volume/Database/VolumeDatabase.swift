@@ -11,12 +11,10 @@ final class VolumeDatabase: RowDatabase {
     private let connection: Connection
     private let path: String
     private let files: FileSystemVFS?
-    private var puts: [RowTable: Statement] = [:]
-    private var deletes: [RowTable: Statement] = [:]
-    private var gets: [RowTable: Statement] = [:]
+    private let reads: RowReads
+    private let writes: RowWrites
     private let putDirty: Statement
     private let putPiece: Statement
-    private let listDirectory: Statement
     private(set) var uncommittedRows = 0
     var logPages: Int { connection.logPages }
 
@@ -33,28 +31,13 @@ final class VolumeDatabase: RowDatabase {
         options.files = files
         connection = try Connection(path, options)
         try connection.execute(VolumeSchema.statements)
-        for table in RowTable.allCases {
-            let name = VolumeSchema.name(of: table)
-            let columns = VolumeSchema.extraColumns(of: table)
-            let names = columns.map { ", " + $0 }.joined()
-            let marks = columns.map { _ in ", ?" }.joined()
-            puts[table] = try connection.prepare(
-                "INSERT OR REPLACE INTO \(name)(key, value\(names)) VALUES (?, ?\(marks))"
-            )
-            deletes[table] = try connection.prepare("DELETE FROM \(name) WHERE key = ?")
-            gets[table] = try connection.prepare("SELECT value FROM \(name) WHERE key = ?")
-        }
+        reads = try RowReads(connection)
+        writes = try RowWrites(connection)
         putDirty = try connection.prepare(
             "INSERT OR REPLACE INTO dirty(tbl, key, generation) VALUES (?, ?, ?)"
         )
         putPiece = try connection.prepare(
             "INSERT OR REPLACE INTO pieces VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-        )
-        listDirectory = try connection.prepare(
-            """
-            SELECT key, value FROM dirents WHERE parent = ? AND cookie > ?
-            ORDER BY cookie LIMIT ?
-            """
         )
     }
 
@@ -74,13 +57,6 @@ final class VolumeDatabase: RowDatabase {
         _ body: () throws(SQLiteError) -> Result
     ) throws(VolumeError) -> Result {
         do throws(SQLiteError) { return try body() } catch { throw VolumeError(error) }
-    }
-
-    private func statement(_ statements: [RowTable: Statement], _ table: RowTable) -> Statement {
-        guard let statement = statements[table] else {
-            preconditionFailure("every table has its statements")
-        }
-        return statement
     }
 
     // MARK: - Read
@@ -121,13 +97,7 @@ final class VolumeDatabase: RowDatabase {
     }
 
     func value(_ table: RowTable, _ key: [UInt8]) throws(VolumeError) -> [UInt8]? {
-        let get = statement(gets, table)
-        return try look { () throws(SQLiteError) in
-            try get.bind(key, at: 0)
-            guard try get.step() else { return nil }
-            defer { get.reset() }
-            return get.blob(at: 0)
-        }
+        try look { () throws(SQLiteError) in try reads.value(table, key) }
     }
 
     func rows(
@@ -137,7 +107,7 @@ final class VolumeDatabase: RowDatabase {
         limit: Int
     ) throws(VolumeError) -> [RowImage] {
         try look { () throws(SQLiteError) in
-            try VolumeSchema.rows(connection, table, from: lower, to: upper, limit: limit)
+            try reads.rows(of: table, from: lower, to: upper, limit: limit)
         }
     }
 
@@ -146,23 +116,10 @@ final class VolumeDatabase: RowDatabase {
         after cookie: UInt64,
         limit: Int
     ) throws(VolumeError) -> [(name: [UInt8], row: DirentRow)] {
-        var found: [(key: [UInt8], value: [UInt8])] = []
-        try look { () throws(SQLiteError) in
-            try listDirectory.bind(Int64(bitPattern: parent), at: 0)
-            try listDirectory.bind(Int64(bitPattern: cookie), at: 1)
-            try listDirectory.bind(limit, at: 2)
-            try listDirectory.forEachRow { (row) throws(SQLiteError) in
-                found.append((row.blob(at: 0), row.blob(at: 1)))
-                return true
-            }
+        let found = try look { () throws(SQLiteError) in
+            try reads.directory(parent, after: cookie, limit: limit)
         }
-        var entries: [(name: [UInt8], row: DirentRow)] = []
-        entries.reserveCapacity(found.count)
-        for (key, value) in found {
-            let row: DirentRow = try VolumeCore.decode(value, "dirent of \(parent)")
-            entries.append((Array(key.dropFirst(8)), row))
-        }
-        return entries
+        return try VolumeSchema.dirents(found, of: parent)
     }
 
     func orphans() throws(VolumeError) -> [UInt64] {
@@ -188,7 +145,7 @@ final class VolumeDatabase: RowDatabase {
         uncommittedRows += sorted.count
         try work { () throws(SQLiteError) in
             for row in sorted {
-                try put(row)
+                try writes.put(row)
                 if let generation { try makeDirty(row, generation) }
             }
             for slice in batch.newUnplaced {
@@ -212,35 +169,6 @@ final class VolumeDatabase: RowDatabase {
                 try connection.run("DELETE FROM unplaced WHERE slice = ?", number)
             }
         }
-    }
-
-    private func put(_ row: RowImage) throws(SQLiteError) {
-        guard let table = RowTable(rawValue: row.table) else {
-            preconditionFailure("a row of an unknown table came past its check")
-        }
-        guard let value = row.value else {
-            let delete = statement(deletes, table)
-            try delete.bind(row.key, at: 0)
-            return try delete.run()
-        }
-        let put = statement(puts, table)
-        try put.bind(row.key, at: 0)
-        try put.bind(value, at: 1)
-        switch table {
-        case .inodes:
-            if VolumeSchema.isOrphan(value) {
-                try put.bind(1, at: 2)
-            } else {
-                try put.bindNull(at: 2)
-            }
-        case .dirents:
-            try put.bind(VolumeSchema.bigEndian(row.key, at: 0), at: 2)
-            try put.bind(VolumeSchema.littleEndian(value, at: 9), at: 3)
-        case .extents:
-            try put.bind(VolumeSchema.littleEndian(value, at: 4), at: 2)
-        default: break
-        }
-        try put.run()
     }
 
     private func put(_ piece: Piece, of slice: UInt64) throws(SQLiteError) {
@@ -293,6 +221,33 @@ final class VolumeDatabase: RowDatabase {
             let rows = try connection.rows(sql, .integer(Int64(table.rawValue)), .blob(key))
             guard case .integer(let generation)? = rows.first?.first else { return nil }
             return UInt64(generation)
+        }
+    }
+
+    func dirtyKeys(
+        of table: RowTable,
+        from lower: [UInt8],
+        to upper: [UInt8]?,
+        limit: Int
+    ) throws(VolumeError) -> [(key: [UInt8], isGone: Bool)] {
+        try look { () throws(SQLiteError) in
+            let below = upper == nil ? "" : "AND d.key < ?"
+            let statement = try connection.prepare(
+                """
+                SELECT d.key, t.key IS NULL FROM dirty d
+                LEFT JOIN \(VolumeSchema.name(of: table)) t ON t.key = d.key
+                WHERE d.tbl = \(table.rawValue) AND d.key >= ? \(below)
+                ORDER BY d.key LIMIT \(limit)
+                """
+            )
+            try statement.bind(lower, at: 0)
+            if let upper { try statement.bind(upper, at: 1) }
+            var found: [(key: [UInt8], isGone: Bool)] = []
+            try statement.forEachRow { (row) throws(SQLiteError) in
+                found.append((row.blob(at: 0), row.integer(at: 1) != 0))
+                return true
+            }
+            return found
         }
     }
 

@@ -82,6 +82,20 @@ enum VolumeSchema {
         return rows
     }
 
+    /// The names and rows of dirents as they are stored.
+    static func dirents(
+        _ stored: [(key: [UInt8], value: [UInt8])],
+        of parent: UInt64
+    ) throws(VolumeError) -> [(name: [UInt8], row: DirentRow)] {
+        var entries: [(name: [UInt8], row: DirentRow)] = []
+        entries.reserveCapacity(stored.count)
+        for (key, value) in stored {
+            let row: DirentRow = try VolumeCore.decode(value, "dirent of \(parent)")
+            entries.append((Array(key.dropFirst(8)), row))
+        }
+        return entries
+    }
+
     /// Whether an inode's row has no links: bytes 3 to 6 of its value.
     static func isOrphan(_ value: [UInt8]) -> Bool {
         value.count >= 7 && value[3..<7].allSatisfy { $0 == 0 }

@@ -37,37 +37,6 @@ struct CreateCommand: AsyncParsableCommand {
     }
 }
 
-/// `walrusfs attach`.
-struct AttachCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "attach",
-        abstract: "Bring a volume to this machine, from its key.",
-        discussion: """
-            Needs nothing but the key that 'walrusfs key export' printed, and the network. What
-            is read are names and places; contents come when they are asked for.
-
-              walrusfs attach --key-file key photos
-              walrusfs attach --network 'walrus://10.0.0.1:9000/?genesis=…' --key-file key photos
-            """
-    )
-
-    @Option(help: "The network's URL, if not the one that the key names.")
-    var network: String?
-
-    @Option(help: "A file with the volume's key.")
-    var keyFile: String
-
-    @Argument(help: "A name for the volume on this machine.")
-    var volume: String
-
-    func run() async throws {
-        let key = try VolumeMaker.readKey(keyFile)
-        try await VolumeMaker(home: Home())
-            .attach(volume, key: key, network: try NetworkChoice.parse(network))
-        print("Attached the volume '\(volume)'. Mount it:  walrusfs mount \(volume) DIRECTORY")
-    }
-}
-
 /// `walrusfs key`.
 struct KeyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -83,17 +52,23 @@ struct KeyCommand: ParsableCommand {
             abstract: "Print the key that brings the volume back on any machine.",
             discussion: """
                 Whoever has the key can read, change and remove the volume: keep it like a
-                password, on another machine than this one.
+                password, on another machine than this one. With --read-only it is a key that reads
+                the volume, also what comes later, and can neither change it nor pay for it; a
+                machine that is attached with it follows the volume.
 
                   walrusfs key export photos > photos.key
+                  walrusfs key export --read-only photos > photos-reader.key
                 """
         )
+
+        @Flag(help: "A key to read with, and no more.")
+        var readOnly = false
 
         @Argument(help: "The volume.")
         var volume: String
 
         func run() throws {
-            print(try VolumeMaker(home: Home()).exportKey(of: volume).text)
+            print(try VolumeMaker(home: Home()).exportKey(of: volume, isReader: readOnly).text)
         }
     }
 }

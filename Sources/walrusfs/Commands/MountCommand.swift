@@ -29,11 +29,18 @@ struct MountCommand: AsyncParsableCommand {
             If the network does not answer, the volume is mounted with what is on this machine, and
             publishes when the network is back; 'walrusfs status' says what it waits for.
 
+            With --follow the mount is read-only and shows the newest checkpoint that another has
+            published, within seconds: files that are open keep what they have, and the next
+            open(2) finds the new contents. It needs no lease, so any number may follow. What this
+            machine has not published is left as it is, and not shown. When the network is gone,
+            the last checkpoint stays. 'walrusfs sync' waits for the newest.
+
             Options of -o: ro, allow_other, noatime, nodev/dev, nosuid/suid, noexec/exec;
             writeback_cache (the kernel holds small writes back: faster, but what is not synced
             dies with the process);
             fsync=local (the default: stable on this disk) or fsync=network (certified and
             published); commit=SECONDS, after which unsynced work is synced (1);
+            follow or follow=SECONDS (as --follow; how often the network is asked, 1);
             patience=SECONDS, for which a write waits for room in a full log (300); and
             spin=MICROSECONDS, for which the next request of a busy program is looked for before
             the processor may rest (50; 0 to 1000).
@@ -52,6 +59,9 @@ struct MountCommand: AsyncParsableCommand {
     @Flag(name: .customLong("take-over"), help: "Take the lease of a mount that does not answer.")
     var takesOver = false
 
+    @Flag(help: "Show what another mount publishes, read-only.")
+    var follow = false
+
     @Flag(help: .hidden)
     var keep = false
 
@@ -69,7 +79,7 @@ struct MountCommand: AsyncParsableCommand {
             throw ValidationError("give a volume and a mountpoint, or a mountpoint alone")
         }
         let options = try parsedOptions()
-        if takesOver, options.mount.isReadOnly {
+        if takesOver, options.mount.isReadOnly || options.volume.follows {
             throw ValidationError("a read-only mount needs no lease, so it takes none over")
         }
     }
@@ -80,6 +90,7 @@ struct MountCommand: AsyncParsableCommand {
         var mount = MountOptions()
         var volume = VolumeOptions()
         volume.takesOver = takesOver
+        volume.follows = follow
         for option in options.flatMap({ $0.split(separator: ",") }).map(String.init) {
             guard mount.apply(option) || volume.apply(option) else {
                 throw ValidationError("unknown mount option '\(option)'")
@@ -102,7 +113,12 @@ struct MountCommand: AsyncParsableCommand {
             }
             if keep { return try keepMounted(mountpoint) }
             guard foreground else { return try startDaemon(state, mountpoint) }
-            let options = try parsedOptions()
+            var options = try parsedOptions()
+            let settings = try VolumeSettings.read(state, volume: volume, files: LinuxFileSystem())
+            if settings.follows == true {
+                guard !takesOver else { throw CommandFailure(followerOnly: volume) }
+                options.volume.follows = true
+            }
             try await MountHost(
                 volume: volume,
                 state: state,
@@ -126,7 +142,7 @@ struct MountCommand: AsyncParsableCommand {
     /// The part of the command that goes from process to process.
     private func rest(_ mountpoint: Mountpoint, restarts: Int = 0) -> [String] {
         // A lease that was taken over needs no second time.
-        (takesOver && restarts == 0 ? ["--take-over"] : [])
+        (takesOver && restarts == 0 ? ["--take-over"] : []) + (follow ? ["--follow"] : [])
             + options.flatMap { ["-o", $0] } + ["--", volume, mountpoint.path]
     }
 

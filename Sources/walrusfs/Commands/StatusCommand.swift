@@ -32,10 +32,24 @@ struct StatusCommand: ParsableCommand {
         if report.restarts > 0 { print("restarts     \(report.restarts), see mount.log") }
         print("contents     \(Terminal.bytes(used)) in \(report.inodes) files")
         print("checkpoint   \(report.sequence == 0 ? "none yet" : String(report.sequence))")
-        print("unpublished  \(Terminal.bytes(report.unpublishedBytes))")
+        if let following = report.following {
+            print("following    \(Self.sentence(following, shown: report.sequence))")
+        } else {
+            print("unpublished  \(Terminal.bytes(report.unpublishedBytes))")
+        }
         if let reason = report.waitingFor { print("waiting for  \(reason)") }
         if let step = report.step { print("working on   \(step)") }
         if let error = report.lastError { print("last error   \(error)") }
         if let reason = report.stopped { print("stopped      \(reason)") }
+    }
+
+    private static func sentence(_ following: FollowingReport, shown: UInt64) -> String {
+        let state =
+            following.head > shown
+            ? "checkpoint \(following.head) is on its way" : "the newest that is known"
+        guard let ago = following.answeredAgo else {
+            return "\(state); the network has not answered"
+        }
+        return "\(state); the network answered \(ago / 1000) s ago"
     }
 }

@@ -5,7 +5,7 @@ internal import SystemIO
 
 /// Answers what is asked over the control socket of one mount.
 struct ControlService: Sendable {
-    let open: OpenVolume
+    let open: any ServedVolume
     let mountpoint: String
     let isReadOnly: Bool
     let restarts: Int
@@ -17,7 +17,7 @@ struct ControlService: Sendable {
     private let pool = BlockingPool(threads: 2, name: "control-send")
 
     init(
-        open: OpenVolume,
+        open: any ServedVolume,
         mountpoint: String,
         isReadOnly: Bool,
         restarts: Int,

@@ -26,7 +26,7 @@ struct VolumeIdentity: Sendable {
     /// Threads on which disks are waited for.
     let pool: BlockingPool
 
-    var keys: VolumeKeys { VolumeKeys(rootSecret: secrets.root) }
+    var keys: VolumeKeys { secrets.keys }
     var mountKey: PublicKey { SigningKey(seed: secrets.mount).publicKey }
 
     /// Finds the volume on a network.
@@ -39,7 +39,9 @@ struct VolumeIdentity: Sendable {
             throw CommandFailure(error)
         }
         let journal = FileTransactionJournal(directory: transactions, files: files, pool: pool)
-        let sender = session.sender(account: keys.payingAccount, journal: journal)
+        // Who only reads asks, and signs nothing.
+        let account = keys.payingAccount ?? SigningKey(seed: secrets.mount)
+        let sender = session.sender(account: account, journal: journal)
         let found: ObjectID?
         do throws(BlobStoreError) {
             found = try await VolumeRegistrar(sender: sender).find(volume)?.pool

@@ -17,14 +17,23 @@ struct MountHost {
         _ options: MountOptions,
         _ volumeOptions: VolumeOptions
     ) async throws(CommandFailure) {
-        let open = try await OpenVolume.open(
-            volume,
-            state: state,
-            readOnly: options.isReadOnly,
-            volumeOptions
-        )
-        open.volume.setOmitsAccessTimes(options.omitsAccessTimes)
-        open.volume.setWritesBack(options.writesBack)
+        var options = options
+        let open: any ServedVolume
+        if volumeOptions.follows {
+            options.isReadOnly = true
+            options.writesBack = false
+            open = try await OpenFollower.open(volume, state: state, volumeOptions)
+        } else {
+            let writer = try await OpenVolume.open(
+                volume,
+                state: state,
+                readOnly: options.isReadOnly,
+                volumeOptions
+            )
+            writer.volume.setOmitsAccessTimes(options.omitsAccessTimes)
+            writer.volume.setWritesBack(options.writesBack)
+            open = writer
+        }
         do throws(CommandFailure) {
             try await serve(open, options)
         } catch {
@@ -35,7 +44,7 @@ struct MountHost {
     }
 
     private func serve(
-        _ open: OpenVolume,
+        _ open: any ServedVolume,
         _ options: MountOptions
     ) async throws(CommandFailure) {
         let socket = state + "/control"
@@ -52,7 +61,7 @@ struct MountHost {
         let session: MountSession
         do throws(MountError) {
             session = try MountSession(
-                volume: open.volume,
+                volume: open.mountable,
                 at: mountpoint,
                 options: options,
                 ownDirectories: open.directories,
@@ -72,6 +81,8 @@ struct MountHost {
             end: { session.endUnmounted() },
             requests: { session.requests }
         )
+        // Nothing is answered yet, so the kernel knows nothing.
+        await open.began(session)
         server.start { service.converse($0) }
         EndSignals.whenReceived { session.stop() }
         await withCheckedContinuation { continuation in

@@ -11,7 +11,7 @@ internal import Volume
 // that carries the volume there. It is let go of from the top down.
 
 /// A volume that this process has opened.
-final class OpenVolume: Sendable {
+final class OpenVolume: ServedVolume {
     /// A process that was killed holds its lock until the kernel has taken it apart.
     private static let lockPatience = Duration.seconds(10)
 
@@ -25,6 +25,7 @@ final class OpenVolume: Sendable {
     private let network: VolumeNetwork?
 
     var hasNetwork: Bool { network != nil }
+    var mountable: any MountableVolume { volume }
 
     private init(
         name: String,
@@ -64,16 +65,21 @@ final class OpenVolume: Sendable {
     }
 
     /// Opens a volume and everything that it stands on.
+    ///
+    /// Unless it `needsNetwork`, one that can not be used is told, and what is here is all there
+    /// is.
     static func open(
         _ name: String,
         state path: String,
         readOnly: Bool,
-        _ options: VolumeOptions
+        _ options: VolumeOptions,
+        needsNetwork: Bool = true
     ) async throws(CommandFailure) -> OpenVolume {
         let files = LinuxFileSystem()
         let directories = try directories(of: name, path, files)
         let settings = try VolumeSettings.read(path, volume: name, files: files)
         let secrets = try VolumeSecrets.read(path, volume: name, files: files)
+        if settings.follows == true { throw CommandFailure(followerOnly: name) }
         let state = try await hold(path, volume: name, files)
         var configuration = VolumeConfiguration()
         configuration.readOnly = readOnly
@@ -93,16 +99,22 @@ final class OpenVolume: Sendable {
         } catch {
             throw CommandFailure(error, volume: name)
         }
-        let network = try await VolumeNetwork.connect(
-            volume,
-            id: state.description.volume,
-            name: name,
-            state: path,
-            settings,
-            secrets,
-            readOnly: readOnly,
-            options
-        )
+        var network: VolumeNetwork?
+        do throws(CommandFailure) {
+            network = try await VolumeNetwork.connect(
+                volume,
+                id: state.description.volume,
+                name: name,
+                state: path,
+                settings,
+                secrets,
+                readOnly: readOnly,
+                options
+            )
+        } catch {
+            guard !needsNetwork else { throw error }
+            Terminal.printError("walrusfs: without the network: \(error.message)")
+        }
         return OpenVolume(
             name: name,
             settings: settings,
@@ -113,7 +125,7 @@ final class OpenVolume: Sendable {
         )
     }
 
-    private static func hold(
+    static func hold(
         _ path: String,
         volume: String,
         _ files: any FileSystem
@@ -134,6 +146,8 @@ final class OpenVolume: Sendable {
             }
         }
     }
+
+    func began(_ session: MountSession) async {}
 
     /// Makes everything written so far safe.
     func sync(
@@ -232,5 +246,16 @@ final class OpenVolume: Sendable {
         await network?.close()
         await background.stop()
         state.unlock()
+    }
+}
+
+extension CommandFailure {
+    /// A state directory that was attached to follow is not written.
+    init(followerOnly name: String) {
+        self.init(
+            .notPermitted,
+            "'\(name)' was attached to follow, and is not written from here",
+            advice: "attach it under another name, with the key of its owner, to write it"
+        )
     }
 }

@@ -25,10 +25,13 @@ extension VolumeMaker {
             throw error
         }
         do throws(BlobStoreError) {
-            let keys = VolumeKeys(rootSecret: secrets.root)
+            let keys = secrets.keys
+            guard let account = keys.payingAccount else {
+                preconditionFailure("a volume is made by its owner")
+            }
             // A volume whose registration is interrupted is never used: its secret is gone.
             let sender = session.sender(
-                account: keys.payingAccount,
+                account: account,
                 journal: MemoryTransactionJournal()
             )
             let volume = try await VolumeRegistrar(sender: sender).create(
@@ -94,21 +97,10 @@ extension VolumeMaker {
     ) async throws(CommandFailure) {
         let path = try home.state(of: name)
         let url = if let network { network } else { try hint(of: key) }
-        let secrets = VolumeSecrets.make(root: key.rootSecret, entropy: LinuxEntropy())
+        let secrets = VolumeSecrets.make(key.access, entropy: LinuxEntropy())
         let session = try await NetworkSession.open(url, isQuiet: true)
         do throws(CommandFailure) {
-            let found = session.access.genesis.networkID
-            guard found == key.network else {
-                throw CommandFailure(
-                    .notPermitted,
-                    "the key is for the network \(key.network), and \(url) is \(found)",
-                    advice: "give the right one with --network"
-                )
-            }
-            let settings = VolumeSettings(
-                network: url.description,
-                networkID: Hex.encode(found.bytes)
-            )
+            let settings = try Self.settings(of: session, url, for: key)
             try await make(name, path, volume: Hex.encode(key.volume.bytes), secrets, settings) {
                 (volume) async throws(CommandFailure) in
                 let identity = VolumeIdentity(
@@ -138,7 +130,24 @@ extension VolumeMaker {
         await session.close()
     }
 
-    private func hint(of key: RecoveryKey) throws(CommandFailure) -> NetworkURL {
+    /// The settings for the network of a session, if it is the key's.
+    static func settings(
+        of session: NetworkSession,
+        _ url: NetworkURL,
+        for key: RecoveryKey
+    ) throws(CommandFailure) -> VolumeSettings {
+        let found = session.access.genesis.networkID
+        guard found == key.network else {
+            throw CommandFailure(
+                .notPermitted,
+                "the key is for the network \(key.network), and \(url) is \(found)",
+                advice: "give the right one with --network"
+            )
+        }
+        return VolumeSettings(network: url.description, networkID: Hex.encode(found.bytes))
+    }
+
+    func hint(of key: RecoveryKey) throws(CommandFailure) -> NetworkURL {
         for hint in key.networkHints {
             // A hint that is no URL helps nobody.
             if let url = try? NetworkURL(text: hint) { return url }

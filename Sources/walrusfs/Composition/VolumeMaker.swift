@@ -4,6 +4,7 @@ internal import Foundation
 internal import Glibc
 internal import SystemIO
 internal import Volume
+internal import VolumeFormat
 
 /// Makes the state directories of volumes, new ones and those that come from a key.
 struct VolumeMaker {
@@ -23,7 +24,7 @@ struct VolumeMaker {
         let path = try home.state(of: name)
         try checkIsNew(name, path)
         let secrets = VolumeSecrets.make(
-            root: entropy.bytes(count: VolumeSecrets.length),
+            .owner(rootSecret: entropy.bytes(count: VolumeSecrets.length)),
             entropy: entropy
         )
         var settings = VolumeSettings()
@@ -82,11 +83,16 @@ struct VolumeMaker {
                 throw CommandFailure(error, volume: name)
             }
         } catch {
-            // Half a volume is none; if even that can not be removed, the first error says more.
-            try? FileManager.default.removeItem(atPath: path)
+            remove(path)
             throw error
         }
         state.unlock()
+    }
+
+    /// Removes a state directory that is of no use: half a volume is none.
+    func remove(_ path: String) {
+        // If even that can not be, what went wrong before says more.
+        try? FileManager.default.removeItem(atPath: path)
     }
 
     private func open(_ state: StateDirectory, _ name: String) throws(CommandFailure) -> Volume {
@@ -137,8 +143,8 @@ struct VolumeMaker {
         }
     }
 
-    /// The key that brings a volume back.
-    func exportKey(of name: String) throws(CommandFailure) -> RecoveryKey {
+    /// The key that brings a volume back, or one that only lets it be read.
+    func exportKey(of name: String, isReader: Bool) throws(CommandFailure) -> RecoveryKey {
         let path = try home.state(of: name)
         let description: StateDescription
         do throws(StateError) {
@@ -148,6 +154,13 @@ struct VolumeMaker {
         }
         let settings = try VolumeSettings.read(path, volume: name, files: files)
         let secrets = try VolumeSecrets.read(path, volume: name, files: files)
+        if case .reader = secrets.access, !isReader {
+            throw CommandFailure(
+                .notPermitted,
+                "'\(name)' can only be read with the key that this machine has",
+                advice: "'walrusfs key export --read-only' prints that one"
+            )
+        }
         guard let network = settings.network, let networkID = settings.networkID else {
             throw CommandFailure(.notFound, "the volume '\(name)' has no network, and so no key")
         }
@@ -163,7 +176,7 @@ struct VolumeMaker {
             networkHints: [network],
             network: NetworkID(bytes: networkBytes),
             volume: VolumeID(bytes: volumeBytes),
-            rootSecret: secrets.root
+            access: isReader ? .reader(secrets.keys.reading) : secrets.access
         )
     }
 }

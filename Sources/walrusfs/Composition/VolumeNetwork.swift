@@ -55,10 +55,21 @@ final class VolumeNetwork: Sendable {
                 let failure = await late.waitUntilFound()
                 guard publishes else { return }
                 if let failure { return await checkpointer.giveUp(failure.message) }
-                async let watching: Void = checkpointer.watchLease()
-                await checkpointer.run()
-                await watching
+                await Self.work(checkpointer, name)
             } : nil
+    }
+
+    /// Publishes and keeps the lease, until the task is cancelled or that is over for good.
+    private static func work(_ checkpointer: Checkpointer, _ name: String) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await checkpointer.watchLease() }
+            group.addTask { await checkpointer.run() }
+            // Whichever hears of it first; the other may be waiting for the network.
+            await group.next()
+            guard let reason = await checkpointer.status().stopped else { return }
+            let what = CommandFailure(reason, volume: name)
+            Terminal.printError("walrusfs: '\(name)' is read-only now: \(what)")
+        }
     }
 
     /// Connects a volume: reads go to the network from now on, and checkpoints of it too.
@@ -178,11 +189,13 @@ final class VolumeNetwork: Sendable {
         return (url, VolumeID(bytes: bytes))
     }
 
-    private static func setReader(
+    /// Has bytes that are not on this machine read from the network.
+    @discardableResult
+    static func setReader(
         _ volume: Volume,
         _ environment: CheckpointEnvironment,
         _ url: NetworkURL
-    ) async throws(CommandFailure) {
+    ) async throws(CommandFailure) -> NetworkPlacedReader {
         var settings = PlacedReaderSettings()
         // A copy on the same disk as the nodes saves nothing.
         if case .embedded = url { settings.diskBytesMax = 0 }
@@ -192,6 +205,7 @@ final class VolumeNetwork: Sendable {
                 try NetworkPlacedReader(environment, settings: chosen)
             }
             volume.setPlacedReader(reader)
+            return reader
         } catch {
             throw CommandFailure(error)
         }

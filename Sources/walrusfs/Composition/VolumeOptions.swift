@@ -8,9 +8,17 @@ struct VolumeOptions: Equatable, Sendable {
     var patience = Duration.seconds(300)
     /// Whether the lease is taken from a mount that does not answer.
     var takesOver = false
+    /// Whether what is mounted is the newest checkpoint, as others publish it.
+    var follows = false
+    /// How often the network is asked for a newer one.
+    var followInterval = Duration.seconds(1)
 
     /// Takes one `name=value`; false if it is none of these, or out of bounds.
     mutating func apply(_ option: String) -> Bool {
+        if option == "follow" {
+            follows = true
+            return true
+        }
         let parts = option.split(separator: "=", maxSplits: 1).map(String.init)
         guard parts.count == 2 else { return false }
         switch parts[0] {
@@ -23,6 +31,10 @@ struct VolumeOptions: Equatable, Sendable {
         case "patience":
             guard let seconds = Int(parts[1]), (0...86_400).contains(seconds) else { return false }
             patience = .seconds(seconds)
+        case "follow":
+            guard let seconds = Int(parts[1]), (1...3600).contains(seconds) else { return false }
+            follows = true
+            followInterval = .seconds(seconds)
         default:
             return false
         }

@@ -1,6 +1,7 @@
 internal import BlobModel
 internal import Foundation
 internal import SystemIO
+internal import VolumeFormat
 
 /// What a state directory remembers besides the volume itself: `STATE/settings.json`.
 struct VolumeSettings: Codable, Equatable, Sendable {
@@ -12,6 +13,8 @@ struct VolumeSettings: Codable, Equatable, Sendable {
     var network: String?
     /// The hash of the network's genesis, in hex.
     var networkID: String?
+    /// Whether this directory only ever follows; it may lack the keys to do more.
+    var follows: Bool?
 
     static func read(
         _ state: String,
@@ -48,18 +51,24 @@ struct VolumeSettings: Codable, Equatable, Sendable {
     }
 }
 
-/// The two secrets of a state directory, 32 bytes each, readable by their owner only.
+/// The secrets of a state directory, readable by their owner only.
 struct VolumeSecrets: Sendable {
     static let length = 32
 
-    /// The root of the volume's keys: the same on every machine.
-    let root: [UInt8]
+    /// What this machine may do: the same on every machine that has the same key.
+    let access: RecoveryKey.Access
     /// The seed of this state directory's mount key: never the same in two.
     let mount: [UInt8]
 
-    static func make(root: [UInt8], entropy: any Entropy) -> VolumeSecrets {
-        precondition(root.count == length)
-        return VolumeSecrets(root: root, mount: entropy.bytes(count: length))
+    var keys: VolumeKeys {
+        switch access {
+        case .owner(let root): VolumeKeys(rootSecret: root)
+        case .reader(let keys): VolumeKeys(reading: keys)
+        }
+    }
+
+    static func make(_ access: RecoveryKey.Access, entropy: any Entropy) -> VolumeSecrets {
+        VolumeSecrets(access: access, mount: entropy.bytes(count: length))
     }
 
     static func read(
@@ -67,28 +76,38 @@ struct VolumeSecrets: Sendable {
         volume: String,
         files: any FileSystem
     ) throws(CommandFailure) -> VolumeSecrets {
-        func secret(_ name: String) throws(CommandFailure) -> [UInt8] {
-            let bytes: [UInt8]?
+        func secret(_ name: String, _ length: Int) throws(CommandFailure) -> [UInt8]? {
             do throws(SystemError) {
-                bytes = try files.readWholeFile(state + "/" + name, limit: length + 1)
+                let bytes = try files.readWholeFile(state + "/" + name, limit: length + 1)
+                return bytes?.count == length ? bytes : nil
             } catch {
                 throw CommandFailure(error)
             }
-            guard let bytes, bytes.count == length else {
-                throw CommandFailure(
-                    .damaged,
-                    "\(state)/\(name) is missing or damaged",
-                    advice: "attach the volume '\(volume)' again with its key"
-                )
-            }
-            return bytes
         }
-        return VolumeSecrets(root: try secret("root.secret"), mount: try secret("mount.key"))
+        func missing(_ name: String) -> CommandFailure {
+            CommandFailure(
+                .damaged,
+                "\(state)/\(name) is missing or damaged",
+                advice: "attach the volume '\(volume)' again with its key"
+            )
+        }
+        guard let mount = try secret("mount.key", length) else { throw missing("mount.key") }
+        if let root = try secret("root.secret", length) {
+            return VolumeSecrets(access: .owner(rootSecret: root), mount: mount)
+        }
+        if let keys = try secret("reading.keys", ReadingKeys.length) {
+            return VolumeSecrets(access: .reader(ReadingKeys(bytes: keys)), mount: mount)
+        }
+        throw missing("root.secret")
     }
 
     func write(_ state: String, files: any FileSystem) throws(CommandFailure) {
         do throws(SystemError) {
-            try files.writeFileAtomically(state + "/root.secret", root)
+            switch access {
+            case .owner(let root): try files.writeFileAtomically(state + "/root.secret", root)
+            case .reader(let keys):
+                try files.writeFileAtomically(state + "/reading.keys", keys.bytes)
+            }
             try files.writeFileAtomically(state + "/mount.key", mount)
         } catch {
             throw CommandFailure(error)

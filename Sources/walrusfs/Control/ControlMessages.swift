@@ -73,6 +73,18 @@ struct StatusReport: Codable, Sendable {
     var lastError: String?
     /// Why nothing will be published any more.
     var stopped: String?
+    /// Of a mount that follows.
+    var following: FollowingReport?
+}
+
+/// How far a mount that follows is.
+struct FollowingReport: Codable, Sendable {
+    /// The newest checkpoint that the network has told of; `sequence` is the one that is shown.
+    var head: UInt64
+    /// When what is shown was cut, milliseconds since 1970 UTC.
+    var cutAt: UInt64?
+    /// Milliseconds since the ledger answered; missing if it has not.
+    var answeredAgo: UInt64?
 }
 
 struct ControlError: Codable, Sendable {

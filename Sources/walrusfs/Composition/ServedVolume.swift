@@ -1,0 +1,26 @@
+internal import Mount
+internal import Volume
+
+/// A volume that this process has opened and serves: to be written, or to follow another's writes.
+protocol ServedVolume: Sendable {
+    var name: String { get }
+    /// What the kernel's requests go to.
+    var mountable: any MountableVolume { get }
+    /// What a mountpoint may not cover.
+    var directories: [String] { get }
+    var hasNetwork: Bool { get }
+
+    /// The volume is mounted; `session` is told what the kernel must forget.
+    func began(_ session: MountSession) async
+
+    /// Makes everything written so far safe; of one that follows, shows the newest checkpoint.
+    func sync(
+        _ scope: SyncScope,
+        _ progress: @escaping @Sendable (Progress) async -> Void
+    ) async throws(CommandFailure) -> SyncReport
+
+    func status(mountpoint: String, isReadOnly: Bool) async -> StatusReport
+
+    /// Makes everything durable locally and lets go, from the top down.
+    func close() async
+}

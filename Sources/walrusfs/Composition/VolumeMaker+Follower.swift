@@ -1,0 +1,80 @@
+internal import BlobModel
+internal import Codec
+internal import SystemIO
+internal import Volume
+
+/// State directories that only ever follow.
+extension VolumeMaker {
+    /// Brings a volume to this machine, to be read as others publish it.
+    ///
+    /// State after a throw: as before.
+    func attachFollower(
+        _ name: String,
+        key: RecoveryKey,
+        network: NetworkURL?
+    ) async throws(CommandFailure) {
+        let path = try home.state(of: name)
+        try checkIsNew(name, path)
+        let url = if let network { network } else { try hint(of: key) }
+        let session = try await NetworkSession.open(url, isQuiet: true)
+        var settings: VolumeSettings
+        do throws(CommandFailure) {
+            settings = try Self.settings(of: session, url, for: key)
+        } catch {
+            await session.close()
+            throw error
+        }
+        await session.close()
+        settings.follows = true
+        let files = LinuxFileSystem()
+        let state: StateDirectory
+        do throws(StateError) {
+            let id = Hex.encode(key.volume.bytes)
+            state = try StateDirectory.create(path, volume: id, disk: files)
+        } catch {
+            throw CommandFailure(error, volume: name)
+        }
+        do throws(CommandFailure) {
+            try VolumeSecrets.make(key.access, entropy: LinuxEntropy()).write(path, files: files)
+            try settings.write(path, files: files)
+            state.unlock()
+            // Loads the newest checkpoint.
+            try await OpenFollower.open(name, state: path, VolumeOptions()).close()
+        } catch {
+            state.unlock()
+            remove(path)
+            throw error
+        }
+    }
+
+    /// Makes a state directory that was copied from another machine one that follows, for good: its
+    /// original holds the lease, and the copy gets a mount key of its own.
+    func adoptFollower(_ name: String) throws(CommandFailure) {
+        let path = try home.state(of: name)
+        let files = LinuxFileSystem()
+        do throws(StateError) {
+            try StateDirectory.open(path, disk: files).unlock()
+        } catch .copied {
+            var settings = try VolumeSettings.read(path, volume: name, files: files)
+            let secrets = try VolumeSecrets.read(path, volume: name, files: files)
+            settings.follows = true
+            // In this order: half of it is a copy still.
+            try settings.write(path, files: files)
+            try VolumeSecrets.make(secrets.access, entropy: LinuxEntropy())
+                .write(path, files: files)
+            do throws(StateError) {
+                try StateDirectory.open(path, adopts: true, disk: files).unlock()
+            } catch {
+                throw CommandFailure(error, volume: name)
+            }
+            return
+        } catch {
+            throw CommandFailure(error, volume: name)
+        }
+        throw CommandFailure(
+            .exists,
+            "'\(name)' is no copy",
+            advice: "'walrusfs mount --follow \(name)' follows from it, as often as you like"
+        )
+    }
+}
