@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 void walrus_tune_malloc(void) {
@@ -156,4 +157,8 @@ ssize_t walrus_pread(int descriptor, void *bytes, size_t length, off_t offset) {
     if (count >= 0 || (errno != EAGAIN && errno != EOPNOTSUPP)) return count;
     walrus_will_block();
     return pread(descriptor, bytes, length, offset);
+}
+
+int walrus_set_attribute(const char *path, const char *name, const void *value, size_t length) {
+    return lsetxattr(path, name, value, length, 0);
 }

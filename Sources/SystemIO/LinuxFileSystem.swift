@@ -1,6 +1,11 @@
 internal import Glibc
 
 extension SystemError {
+    /// A directory that was to be empty.
+    package static func notEmpty(_ path: String) -> SystemError {
+        SystemError(operation: "list", code: ENOTEMPTY, path: path)
+    }
+
     /// A file that is longer than its reader allows.
     static func tooLarge(_ path: String) -> SystemError {
         SystemError(operation: "read", code: EFBIG, path: path)

@@ -48,6 +48,9 @@ void walrus_will_block(void);
 /// As pread(2). In a thread with a listener, that is told before the call waits for the disk.
 ssize_t walrus_pread(int descriptor, void *bytes, size_t length, off_t offset);
 
+/// As lsetxattr(2), which Swift's view of the library lacks.
+int walrus_set_attribute(const char *path, const char *name, const void *value, size_t length);
+
 /// Makes the calling thread give way to others: adds to its nice value (nice(2)), and to it alone.
 void walrus_lower_priority(int niceness);
 

@@ -112,7 +112,7 @@ extension CommandFailure {
                 .busy,
                 "another mount may write '\(volume)' now; this one is read-only and keeps what "
                     + "it has not published",
-                advice: "read it with 'walrusfs mount -o ro'; unmount the other one to write here, "
+                advice: "'walrusfs rescue' copies that out; unmount the other one to write here, "
                     + "or, if it is gone for good, use 'walrusfs mount --take-over'"
             )
         case .patienceNotOver(let until):
@@ -127,14 +127,16 @@ extension CommandFailure {
             self.init(
                 .notFound,
                 "nothing of '\(volume)' can be published: \(reason)",
-                advice: "what is not published is kept; read it with 'walrusfs mount -o ro'"
+                advice: "what is not published is kept; 'walrusfs rescue' copies it out"
             )
         case .stranded:
             self.init(
                 .damaged,
                 "the network has a newer checkpoint of '\(volume)' that this state does not "
                     + "continue; what it has not published is kept",
-                advice: "attach the volume under another name, and copy over what is missing"
+                advice:
+                    "'walrusfs rescue' copies that out, or makes a volume of it; attach the volume "
+                    + "under another name to go on with it"
             )
         case .neverPublished:
             self.init(
