@@ -124,6 +124,8 @@ extension KernelAdapter {
             switch outcome {
             case .written(let count):
                 reply.written(count)
+            case .slowed(let count, let rest):
+                answerSlowly(reply, written: count, after: rest)
             case .mustWait(let room):
                 // The request's memory is the thread's own and takes the next request.
                 let buffer = buffers.take()
@@ -135,6 +137,18 @@ extension KernelAdapter {
             }
         } catch {
             reply.fail(error)
+        }
+    }
+
+    /// Says that a write has happened, after a rest that a signal ends.
+    private func answerSlowly(
+        _ reply: consuming Reply,
+        written count: Int,
+        after rest: @escaping @Sendable () async -> Void
+    ) {
+        answerLater(reply, written: count) { pending in
+            await rest()
+            pending.take()?.written(count)
         }
     }
 
@@ -174,6 +188,9 @@ extension KernelAdapter {
                 case .written(let count):
                     buffers.giveBack(copy.buffer)
                     reply.written(count)
+                case .slowed(let count, let rest):
+                    buffers.giveBack(copy.buffer)
+                    answerSlowly(reply, written: count, after: rest)
                 case .mustWait(let room):
                     writeLater(reply, handle, offset: offset, copy, kills: kills, after: room)
                 }

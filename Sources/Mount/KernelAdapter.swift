@@ -42,11 +42,14 @@ final class KernelAdapter: Sendable {
     }
 
     /// Gives up the thread; `work` answers.
+    ///
+    /// `written`: what was asked for has happened already, so that a signal only ends the wait.
     func answerLater(
         _ reply: consuming Reply,
+        written: Int? = nil,
         _ work: @escaping @Sendable (PendingReply) async -> Void
     ) {
-        PendingReply(reply, spawn: spawn, registry: pending).start(work)
+        PendingReply(reply, written: written, spawn: spawn, registry: pending).start(work)
     }
 
     /// Says what this mount can do, once, before the first request.

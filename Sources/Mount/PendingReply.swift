@@ -32,9 +32,17 @@ final class PendingReply: Sendable {
     private let state: Mutex<State>
     private let spawn: Spawn
     private let registry: PendingReplies
+    /// Bytes of a write that has happened: what a signal is answered with.
+    private let written: Int?
 
-    init(_ reply: consuming Reply, spawn: @escaping Spawn, registry: PendingReplies) {
+    init(
+        _ reply: consuming Reply,
+        written: Int?,
+        spawn: @escaping Spawn,
+        registry: PendingReplies
+    ) {
         state = Mutex(State(reply: reply))
+        self.written = written
         self.spawn = spawn
         self.registry = registry
     }
@@ -76,7 +84,13 @@ final class PendingReply: Sendable {
             return state.cancel
         }
         cancel?()
-        _ = spawn { self.take()?.fail(.interrupted) }
+        _ = spawn {
+            if let written = self.written {
+                self.take()?.written(written)
+            } else {
+                self.take()?.fail(.interrupted)
+            }
+        }
     }
 
     /// Hears of INTERRUPT.

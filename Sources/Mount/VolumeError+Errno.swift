@@ -27,6 +27,7 @@ extension VolumeError {
         case .stale: ESTALE
         case .badHandle: EBADF
         case .noSpace: ENOSPC
+        case .quotaExceeded: EDQUOT
         case .readOnly: EROFS
         // Data may be lost: EROFS would let a program think that nothing happened to what it
         // already wrote.

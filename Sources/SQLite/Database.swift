@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import Glibc
 
 /// SQLite's own object, closed when the connection and the last of its statements are gone.
 @safe final class Database {
@@ -47,10 +48,13 @@ internal import CSQLite
     /// What SQLite says about the call that just failed.
     func failure(_ code: Int32, _ statement: String) -> SQLiteError {
         let message = unsafe sqlite3_errmsg(handle).map { unsafe String(cString: $0) }
+        // Of a full disk SQLite has a code of its own, of a full quota it has not.
+        let cause = unsafe sqlite3_system_errno(handle)
         return SQLiteError(
             extendedCode: code,
             message: message ?? "unknown error",
-            statement: statement
+            statement: statement,
+            isQuotaExceeded: code & 0xFF == SQLITE_IOERR && cause == EDQUOT
         )
     }
 }

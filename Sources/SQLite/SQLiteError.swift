@@ -11,7 +11,16 @@ package struct SQLiteError: Error, Equatable, Sendable, CustomStringConvertible 
     /// The statement or call.
     package let statement: String
 
-    package init(extendedCode: Int32, message: String, statement: String) {
+    /// The user's quota of the disk is used up.
+    package let isQuotaExceeded: Bool
+
+    package init(
+        extendedCode: Int32,
+        message: String,
+        statement: String,
+        isQuotaExceeded: Bool = false
+    ) {
+        self.isQuotaExceeded = isQuotaExceeded
         code = extendedCode & 0xFF
         self.extendedCode = extendedCode
         self.message = message
@@ -22,7 +31,11 @@ package struct SQLiteError: Error, Equatable, Sendable, CustomStringConvertible 
     ///
     /// SQLite may have rolled back the whole transaction, savepoints or not: look at
     /// ``Connection/isTransactionOpen``.
-    package var isFull: Bool { code == SQLITE_FULL }
+    package var isFull: Bool {
+        if isQuotaExceeded { return true }
+        // The index of the write-ahead log could not grow, of which SQLite says so.
+        return code == SQLITE_FULL || extendedCode == SQLITE_IOERR | (19 << 8)
+    }
     /// Another connection holds a lock for longer than the busy timeout.
     package var isBusy: Bool { code == SQLITE_BUSY || code == SQLITE_LOCKED }
     /// The file is damaged, or none of SQLite's.

@@ -92,6 +92,7 @@ extension SegmentLog {
     }
 
     /// The segment that the next record of `size` bytes goes to, made if need be.
+    @discardableResult
     func activeSegment(
         _ state: inout Appender,
         fitting size: Int
@@ -100,7 +101,7 @@ extension SegmentLog {
         let capacity = max(options.segmentSize, SegmentFormat.segmentHeaderSize + size)
         let next: SegmentFile
         do throws(SystemError) {
-            next = try makeSegment(state.nextNumber, first: state.nextLSN, capacity: capacity)
+            next = try makeSegment(&state, capacity: capacity)
         } catch {
             throw .system(error)
         }
@@ -131,31 +132,36 @@ extension SegmentLog {
         state.active = nil
     }
 
-    /// Makes a segment's file, durable with its header and name.
+    /// Makes a segment's file, durable with its header and name: from the spare where there is one.
     private func makeSegment(
-        _ number: UInt64,
-        first: UInt64,
+        _ state: inout Appender,
         capacity: Int
     ) throws(SystemError) -> SegmentFile {
-        let path = path(number)
+        let path = path(state.nextNumber)
         let header = SegmentHeader(
             kind: options.kind,
-            number: number,
-            first: first,
+            number: state.nextNumber,
+            first: state.nextLSN,
             durable: durableLSN,
             id: entropy.bytes(count: 16)
         )
-        let file = try disk.open(path, .createNew)
+        let usesSpare = state.hasSpare
+        let file = try disk.open(usesSpare ? sparePath : path, usesSpare ? .readWrite : .createNew)
+        var isNamed = !usesSpare
         do throws(SystemError) {
             try file.allocate(upTo: capacity)
             try file.write(header.encoded(), at: 0)
             try file.synchronizeData()
+            if usesSpare {
+                try disk.rename(sparePath, to: path)
+                (isNamed, state.hasSpare) = (true, false)
+            }
             try disk.synchronizeDirectory(directory)
         } catch {
             // Nothing refers to it. If this fails too, the next opening removes it; until then its
             // name would be in the way of the next try.
             file.close()
-            _ = try? disk.removeFile(path)
+            if isNamed { _ = try? disk.removeFile(path) }
             throw error
         }
         return SegmentFile(header: header, file: file)

@@ -38,6 +38,8 @@ package final class SegmentLog: Sendable {
         var sealed: [SegmentInfo]
         /// Segments with records that were not synced, oldest first.
         var unsynced: [SegmentFile] = []
+        /// Whether the spare file is there, with a segment's room.
+        var hasSpare = false
         var failure: SystemError?
     }
 

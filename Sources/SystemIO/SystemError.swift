@@ -20,6 +20,8 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
 
     /// No room on the device, or none left of the user's quota.
     package var isNoSpace: Bool { code == ENOSPC || code == EDQUOT }
+    /// None left of the user's quota, on a device that may have room.
+    package var isQuotaExceeded: Bool { code == EDQUOT }
     package var isNotFound: Bool { code == ENOENT }
     package var isExists: Bool { code == EEXIST }
     package var isDirectoryNotEmpty: Bool { code == ENOTEMPTY || code == EEXIST }

@@ -62,6 +62,9 @@ package protocol CutSnapshot: AnyObject, Sendable {
 ///
 /// Blocking calls: from a thread that may block.
 package protocol CheckpointSource: Sendable {
+    /// Takes note that so many bytes reached the network just now; writers keep to that.
+    func noteUploaded(_ bytes: Int)
+
     /// Freezes the volume as it is now.
     ///
     /// - Precondition: No other cut is in flight.

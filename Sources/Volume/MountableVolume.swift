@@ -16,6 +16,8 @@ package enum ReadOutcome: Sendable {
 /// The answer of a write.
 package enum WriteOutcome: Sendable {
     case written(Int)
+    /// So many bytes were written, and the log fills up: answer when the closure returns.
+    case slowed(Int, @Sendable () async -> Void)
     /// There is no room in the log yet: await, then call again with the same bytes.
     case mustWait(@Sendable () async throws(VolumeError) -> Void)
 }

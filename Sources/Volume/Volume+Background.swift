@@ -30,8 +30,9 @@ extension Volume {
             let isDue =
                 core.time.uptime - core.lastCommit >= core.configuration.commitAge
                 || core.database.uncommittedRows >= 65536
-            if isDue { try core.commit() }
-            return (isDue, !core.reapable.isEmpty)
+            guard isDue, !core.isViewWaiting else { return (false, core.canReap) }
+            let isCommitted = try core.commitIfThereIsRoom()
+            return (isCommitted, core.canReap)
         }
         if isCommitted {
             try release()
@@ -49,8 +50,7 @@ extension Volume {
         }
         guard isWorth else { return }
         try locked { (core) throws(VolumeError) in
-            try core.commit(force: true)
-            try core.makeViewDurable()
+            guard try core.makeViewDurableIfThereIsRoom() else { return }
             try core.trimLog()
         }
     }
@@ -58,10 +58,8 @@ extension Volume {
     /// Makes everything durable locally, for an orderly end; the volume stays usable.
     package func synchronize() throws(VolumeError) {
         try makeDurable(log.lastLSN)
-        try locked { (core) throws(VolumeError) in
-            try core.commit(force: true)
-            try core.makeViewDurable()
-        }
+        // The log has it all, if the disk has no room for the view.
+        try locked { (core) throws(VolumeError) in _ = try core.makeViewDurableIfThereIsRoom() }
     }
 
     /// Runs what is due until `isDone`, and then once more everything; blocks.

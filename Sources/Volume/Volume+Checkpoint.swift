@@ -9,6 +9,10 @@ extension Volume: CheckpointSource {
         return try locked { (core) throws(VolumeError) in try core.cut() }
     }
 
+    package func noteUploaded(_ bytes: Int) {
+        core.withLock { $0.uploads.add(bytes, at: $0.time.uptime) }
+    }
+
     package func cutInFlight() -> UInt64? { core.withLock { $0.cutInFlight } }
 
     package func readSlice(

@@ -131,21 +131,23 @@ extension Volume {
         killsPrivileges: Bool
     ) throws(VolumeError) -> WriteOutcome {
         let count = bytes.count
-        let (isDone, lsn) = try locked { (core) throws(VolumeError) in
-            let isDone = try unsafe core.write(
+        let (answer, lsn) = try locked { (core) throws(VolumeError) in
+            let answer = try unsafe core.write(
                 handle,
                 offset: offset,
                 bytes,
                 killsPrivileges: killsPrivileges
             )
             let isSync = try core.file(handle).flags.contains(.sync)
-            return (isDone, isSync ? core.appliedLSN : 0)
+            return (answer, isSync ? core.appliedLSN : 0)
         }
-        guard isDone else {
+        if answer == .wait {
             return .mustWait { () async throws(VolumeError) in try await self.waitForRoom(count) }
         }
         if lsn > 0 { try makeDurable(lsn) }
-        return .written(count)
+        guard case .writeSlowly(let delay) = answer else { return .written(count) }
+        // A signal ends the rest early, and the write has happened all the same.
+        return .slowed(count) { try? await self.time.sleep(for: delay) }
     }
 
     package func flush(_ handle: HandleNumber) throws(VolumeError) {

@@ -50,7 +50,7 @@ extension Volume {
         do throws(SystemError) {
             try Connection.secureLog(of: databasePath, databaseFiles)
         } catch {
-            throw error.isNoSpace ? .noSpace : .inputOutput("database: \(error)")
+            throw VolumeError(error, "database")
         }
         do throws(SQLiteError) {
             database = try VolumeDatabase(databasePath, files: databaseFiles)

@@ -13,7 +13,7 @@ package final class Volume: MountableVolume {
     let log: any OperationLog
     let time: any TimeSource
     let seams = Mutex(VolumeSeams())
-    private let patience: Duration
+    let patience: Duration
 
     init(
         log: any OperationLog,
@@ -80,25 +80,6 @@ package final class Volume: MountableVolume {
     /// Bytes that statfs(2) says there is room for.
     package func setCapacity(_ bytes: UInt64) {
         core.withLock { $0.configuration.capacity = bytes }
-    }
-
-    /// Waits until the log has room for `count` bytes, or gives up.
-    func waitForRoom(_ count: Int) async throws(VolumeError) {
-        let deadline = time.uptime + patience
-        while true {
-            let hasRoom = try locked { (core) throws(VolumeError) in
-                if let failure = core.failure { throw .failed(failure) }
-                if !core.hasRoom(for: count) { try core.reapSome() }
-                return core.hasRoom(for: count)
-            }
-            if hasRoom { return }
-            guard time.uptime < deadline else { throw .noSpace }
-            do {
-                try await time.sleep(for: .milliseconds(20))
-            } catch {
-                throw .interrupted
-            }
-        }
     }
 }
 

@@ -79,7 +79,7 @@ extension CommandFailure {
             case .notFound, .noAttribute, .noSuchOffset, .stale: .notFound
             case .exists: .exists
             case .networkUnavailable, .interrupted: .unavailable
-            case .inputOutput, .noSpace, .failed: .inputOutput
+            case .inputOutput, .noSpace, .quotaExceeded, .failed: .inputOutput
             case .corrupt: .damaged
             case .notPermitted, .accessDenied, .readOnly: .notPermitted
             case .notDirectory, .isDirectory, .directoryNotEmpty, .nameTooLong, .invalidArgument,

@@ -1,3 +1,4 @@
+import Synchronization
 import SystemIO
 import Testing
 
@@ -41,6 +42,75 @@ struct DiskFaultTests {
             harness.disk.faults.capacity = nil
             try volume.makeFile("b")
             try volume.checkInvariants()
+        }
+    }
+
+    /// Another program took all room between the look at it and the operation.
+    @Test func aDiskThatFillsUpBehindOurBackMakesNothingFail() throws {
+        try VolumeHarness.with { harness in
+            let volume = harness.volume
+            for number in 0..<20 { try volume.makeFile("a\(number)", [1, 2, 3]) }
+            harness.disk.faults.growthsUntilFull = 0
+            var made = 0
+            func fill() throws {
+                while made < 100_000 {
+                    try volume.makeFile("b\(made)")
+                    made += 1
+                }
+            }
+            #expect(throws: VolumeError.noSpace) { try fill() }
+            #expect(made > 0, "the log's room was there")
+            harness.time.advance(by: .seconds(2000))
+            try volume.tick()
+            #expect(volume.core.withLock { $0.isViewWaiting }, "the view had none")
+            #expect(volume.logStatus().isDiskFull)
+            #expect(try volume.describe().count == 20 + made)
+            for number in 0..<20 {
+                try volume.unlink(.root, volume.name("a\(number)"), context: someone)
+            }
+            _ = try volume.syncDirectory(.root)
+            #expect(try volume.describe().count == made)
+
+            harness.disk.faults = DiskFaults()
+            harness.time.advance(by: .seconds(2000))
+            try volume.tick()
+            try volume.makeFile("c")
+            #expect(!volume.logStatus().isDiskFull)
+            #expect(volume.core.withLock { $0.viewRetry } == nil, "it is up to the log again")
+            try volume.checkInvariants()
+            let before = try volume.describe()
+            try harness.kill()
+            #expect(try harness.volume.describe() == before)
+            try harness.volume.checkInvariants()
+        }
+    }
+
+    /// The first commit of a life is of what was replayed.
+    @Test func aVolumeIsOpenedOnAFullDisk() throws {
+        try VolumeHarness.with { harness in
+            let inode = try harness.volume.makeFile("a", [1, 2, 3])
+            try harness.volume.makeFile("b")
+            let disk = harness.disk.kill()
+            disk.faults.growthsUntilFull = 0
+            try harness.open(disk)
+            #expect(try harness.volume.contents(inode) == [1, 2, 3])
+            #expect(throws: VolumeError.noSpace) { try harness.volume.makeFile("c") }
+            disk.faults = DiskFaults()
+            try harness.volume.makeFile("c")
+            #expect(try harness.volume.describe().count == 3)
+        }
+    }
+
+    @Test func aFullQuotaIsToldAsSuch() throws {
+        try VolumeHarness.with { harness in
+            harness.disk.faults.fullCode = 122
+            harness.disk.faults.growthsUntilFull = 0
+            #expect(throws: VolumeError.quotaExceeded) {
+                for number in 0..<100_000 { try harness.volume.makeFile("a\(number)") }
+            }
+            #expect(VolumeError.quotaExceeded.isFull)
+            harness.disk.faults = DiskFaults()
+            try harness.volume.makeFile("b")
         }
     }
 

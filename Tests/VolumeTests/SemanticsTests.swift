@@ -274,9 +274,10 @@ struct SemanticsTests {
                 flags: [.read, .write],
                 context: someone
             )
-            try volume.write(handle, 0, [1])
-            let outcome = try unsafe [UInt8]([2]).withUnsafeBytes { bytes in
-                try unsafe volume.write(handle, offset: 1, bytes, killsPrivileges: false)
+            let bytes = [UInt8](repeating: 1, count: 600_000)
+            try volume.write(handle, 0, bytes)
+            let outcome = try unsafe bytes.withUnsafeBytes { bytes in
+                try unsafe volume.write(handle, offset: 600_000, bytes, killsPrivileges: false)
             }
             guard case .mustWait(let wait) = outcome else { throw VolumeError.badHandle }
             try volume.makeFile("empty")

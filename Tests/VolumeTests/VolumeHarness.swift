@@ -109,7 +109,10 @@ extension Volume {
         let outcome = try unsafe bytes.withBytes { (buffer) throws(VolumeError) in
             try unsafe write(handle, offset: offset, buffer, killsPrivileges: false)
         }
-        guard case .written(bytes.count) = outcome else { throw VolumeError.noSpace }
+        switch outcome {
+        case .written(bytes.count), .slowed(bytes.count, _): return
+        case .written, .slowed, .mustWait: throw VolumeError.noSpace
+        }
     }
 
     func read(_ handle: HandleNumber, _ offset: UInt64, _ count: Int) throws -> [UInt8] {

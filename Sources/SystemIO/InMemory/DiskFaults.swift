@@ -16,6 +16,13 @@ package struct DiskFaults: Sendable {
     package var writesUntilFailure: Int?
     /// So many changes that need room get it, and then none does: ENOSPC, writes half done.
     package var growthsUntilFull: Int?
+    /// Writes to files whose path ends so need room also where something lies already, as on disks
+    /// that copy what is written.
+    package var overwritesNeedRoomIn: String?
+    /// What they are refused with: ENOSPC, or EDQUOT.
+    package var fullCode: Int32 = ENOSPC
+    /// So many changes are refused for want of room before there is some again; nil: all are.
+    package var refusalsUntilRoom: Int?
     /// Syncs answer that they worked, and do nothing: the disk lies.
     package var syncsLie = false
 
@@ -33,11 +40,21 @@ package struct DiskFaults: Sendable {
     mutating func takeReadFailure() -> Bool { Self.isDue(&readsUntilFailure) }
     mutating func takeWriteFailure() -> Bool { Self.isDue(&writesUntilFailure) }
 
-    /// Whether there is no room; stays so until the faults are set anew.
+    func needsRoom(_ growth: Int, of path: String) -> Bool {
+        growth > 0 || overwritesNeedRoomIn.map { path.hasSuffix($0) } ?? false
+    }
+
+    /// Whether there is no room; stays so until it was refused often enough, or the faults are set
+    /// anew.
     mutating func takeFull() -> Bool {
         guard let left = growthsUntilFull else { return false }
         growthsUntilFull = max(0, left - 1)
-        return left == 0
+        guard left == 0 else { return false }
+        if let refusals = refusalsUntilRoom {
+            refusalsUntilRoom = refusals - 1
+            if refusals <= 1 { (growthsUntilFull, refusalsUntilRoom) = (nil, nil) }
+        }
+        return true
     }
 }
 

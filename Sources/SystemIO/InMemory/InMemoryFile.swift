@@ -104,11 +104,11 @@ final class InMemoryFile: File {
                     throw SystemError(operation: "pwritev", code: ENOSPC, path: path)
                 }
             }
-            let isFull = growth > 0 && state.faults.takeFull()
+            let isFull = state.faults.needsRoom(growth, of: path) && state.faults.takeFull()
             if isFull || state.faults.takeWriteFailure() {
                 let half = Array(bytes.prefix(bytes.count / 2))
                 contents.apply(.write(offset: offset, bytes: half))
-                let code = isFull ? ENOSPC : EIO
+                let code = isFull ? state.faults.fullCode : EIO
                 throw SystemError(operation: "pwritev", code: code, path: path)
             }
             contents.apply(.write(offset: offset, bytes: bytes))
@@ -134,8 +134,9 @@ final class InMemoryFile: File {
     func allocate(upTo size: Int) throws(SystemError) {
         try with(step: "posix_fallocate") { (contents, state) throws(SystemError) in
             guard size > contents.now.count else { return }
+            let code = state.faults.fullCode
             if state.faults.takeFull() {
-                throw SystemError(operation: "posix_fallocate", code: ENOSPC, path: path)
+                throw SystemError(operation: "posix_fallocate", code: code, path: path)
             }
             if let capacity = state.faults.capacity, state.usedBytes + size > capacity {
                 throw SystemError(operation: "posix_fallocate", code: ENOSPC, path: path)

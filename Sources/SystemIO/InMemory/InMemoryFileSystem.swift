@@ -82,8 +82,9 @@ package final class InMemoryFileSystem: FileSystem {
                 }
                 try state.beginStep("open", path)
                 try state.requireDirectory(Self.parent(of: name), "open", path)
+                let code = state.faults.fullCode
                 if state.faults.takeFull() {
-                    throw SystemError(operation: "open", code: ENOSPC, path: path)
+                    throw SystemError(operation: "open", code: code, path: path)
                 }
                 let node = state.nextNode
                 state.nextNode += 1

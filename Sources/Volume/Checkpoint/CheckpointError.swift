@@ -29,7 +29,7 @@ package enum CheckpointError: Error, Equatable, Sendable {
         case .blobs(let error): error.isTransient
         case .heads(let error): error.isTransient
         case .system(let error): error.isNoSpace || error.isOutOfDescriptors
-        case .volume(.noSpace), .volume(.networkUnavailable): true
+        case .volume(.noSpace), .volume(.quotaExceeded), .volume(.networkUnavailable): true
         case .volume, .format, .damagedState, .leaseLost, .patienceNotOver, .noNetwork, .stranded,
             .neverPublished, .cancelled:
             false
@@ -44,7 +44,7 @@ package enum CheckpointError: Error, Equatable, Sendable {
         case .blobs(let error): .networkUnavailable("\(error)")
         case .heads(let error): .networkUnavailable("\(error)")
         case .format(let error): .corrupt("\(error)")
-        case .system(let error): error.isNoSpace ? .noSpace : .inputOutput("\(error)")
+        case .system(let error): VolumeError(error, "local files")
         case .damagedState(let what): .corrupt(what)
         case .leaseLost, .patienceNotOver, .stranded: .readOnly
         case .noNetwork(let reason): .networkUnavailable(reason)

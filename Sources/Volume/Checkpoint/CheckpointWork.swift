@@ -218,6 +218,7 @@ struct CheckpointWork: Sendable {
 
     /// Takes down where a pack of contents was stored.
     func placed(_ pack: Sealed, _ stored: StoredBlob) throws(CheckpointError) {
+        source.noteUploaded(pack.bytes.count)
         let row = Gatherer.row(of: pack.header, length: pack.bytes.count, stored: stored)
         try volume { () throws(VolumeError) in try source.place([row]) }
     }

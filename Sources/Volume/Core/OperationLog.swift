@@ -54,7 +54,7 @@ package struct LogSegmentInfo: Hashable, Sendable {
 ///
 /// `append` is called by one thread at a time; the others from any.
 package protocol OperationLog: AnyObject, Sendable {
-    /// Makes sure that a record of so many bytes can be appended, or throws `noSpace`.
+    /// Makes sure that a record of so many bytes can be appended, or throws as a full disk does.
     ///
     /// `frees`: of a change that will free space, which may use room set aside for such.
     func reserve(_ bytes: Int, frees: Bool) throws(VolumeError)
@@ -63,6 +63,9 @@ package protocol OperationLog: AnyObject, Sendable {
         _ head: [UInt8],
         _ data: UnsafeRawBufferPointer
     ) throws(VolumeError) -> (lsn: UInt64, place: LogPlace)
+
+    /// What a segment mostly has at most.
+    var segmentSize: Int { get }
 
     /// The lsn of the newest record; 0 if there never was one.
     var lastLSN: UInt64 { get }
@@ -81,6 +84,12 @@ package protocol OperationLog: AnyObject, Sendable {
 
     /// Opens the log and gives back all records after `lsn`, in order; before anything else.
     func replay(
+        after lsn: UInt64,
+        _ body: (LogEntry) throws(VolumeError) -> Void
+    ) throws(VolumeError)
+
+    /// Gives back once more what replay did: all records after `lsn`, in order.
+    func repeatEntries(
         after lsn: UInt64,
         _ body: (LogEntry) throws(VolumeError) -> Void
     ) throws(VolumeError)

@@ -120,6 +120,12 @@ package protocol RowDatabase: AnyObject {
     /// Puts a batch into the open transaction; keys become dirty in `generation` unless it is nil.
     func apply(_ batch: RowBatch, generation: UInt64?) throws(VolumeError)
 
+    /// Drops the open transaction, if a full disk has left any of it.
+    ///
+    /// Until the next commit what is put is held in memory: a transaction that fits there can not
+    /// be lost again before it is committed.
+    func dropTransaction() throws(VolumeError)
+
     /// Makes keys dirty that did not change; values are not looked at.
     func markDirty(_ keys: [RowImage], generation: UInt64) throws(VolumeError)
 

@@ -13,10 +13,9 @@ final class SegmentOperationLog: OperationLog {
     /// Whose segments these are, among all logs of this project.
     static let kind: UInt16 = 2
     private static let recordKind: UInt8 = 1
-    /// Room on the disk that stays free: two segments, and the database as it grows.
-    private static let spare: UInt64 = 192 << 20
-    /// What of it a change that frees space may use.
-    private static let spareForFreeing: UInt64 = 64 << 20
+    /// Room on the disk that stays free besides the log's own: the database as it grows, a cut, and
+    /// the packs in flight.
+    private static let spare: UInt64 = 128 << 20
     /// Bytes after which the disk's room is looked at again.
     private static let lookEvery = 8 << 20
 
@@ -28,7 +27,7 @@ final class SegmentOperationLog: OperationLog {
     private let directory: String
     private let disk: any FileSystem
     private let entropy: any Entropy
-    private let segmentSize: Int
+    let segmentSize: Int
     /// Guards the log's reference, which is set once by replay.
     private let opened = Mutex<SegmentLog?>(nil)
     /// Guards what is known of the disk's room.
@@ -54,12 +53,21 @@ final class SegmentOperationLog: OperationLog {
     }
 
     func reserve(_ bytes: Int, frees: Bool) throws(VolumeError) {
+        if !frees { try look(bytes) }
+        do throws(SegmentLogError) {
+            try segmentLog.makeRoom(for: bytes, mayUseSpare: frees)
+        } catch {
+            throw VolumeError(error)
+        }
+    }
+
+    /// Looks at the disk's room from time to time, often when there is little.
+    private func look(_ bytes: Int) throws(VolumeError) {
         let known = room.withLock { room -> UInt64? in
             room.bytesSinceLook += bytes
             return room.bytesSinceLook < Self.lookEvery ? room.available : nil
         }
-        let spare = frees ? Self.spareForFreeing : Self.spare
-        if let known, known >= spare + UInt64(2 * Self.lookEvery) { return }
+        if let known, known >= Self.spare + UInt64(2 * Self.lookEvery) { return }
         let available: UInt64
         do throws(SystemError) {
             available = try disk.space(at: directory).available
@@ -70,7 +78,7 @@ final class SegmentOperationLog: OperationLog {
             room.available = available
             room.bytesSinceLook = 0
         }
-        guard available >= spare + UInt64(bytes) else { throw .noSpace }
+        guard available >= Self.spare + UInt64(bytes) else { throw .noSpace }
     }
 
     func append(
@@ -159,6 +167,51 @@ final class SegmentOperationLog: OperationLog {
         }
     }
 
+    func repeatEntries(
+        after lsn: UInt64,
+        _ body: (LogEntry) throws(VolumeError) -> Void
+    ) throws(VolumeError) {
+        let log = segmentLog
+        let locations: [RecordLocation]
+        do throws(SegmentLogError) {
+            locations = try log.locations(after: lsn)
+        } catch {
+            throw VolumeError(error)
+        }
+        for location in locations {
+            let head: [UInt8]
+            do throws(SegmentLogError) {
+                head = try Self.head(of: location, in: log)
+            } catch {
+                throw VolumeError(error)
+            }
+            try body(
+                LogEntry(
+                    lsn: location.lsn,
+                    head: head,
+                    place: Self.place(location, headLength: head.count),
+                    dataLength: location.length - 4 - head.count
+                )
+            )
+        }
+    }
+
+    /// Reads what a record has before its data, which may be long.
+    private static func head(
+        of location: RecordLocation,
+        in log: SegmentLog
+    ) throws(SegmentLogError) -> [UInt8] {
+        guard location.length >= 4 else {
+            throw .corrupt(segment: location.segment, offset: location.offset)
+        }
+        let bytes = try log.read(location, 0..<4)
+        let length = bytes.reversed().reduce(0) { $0 << 8 | Int($1) }
+        guard length <= location.length - 4 else {
+            throw .corrupt(segment: location.segment, offset: location.offset)
+        }
+        return try log.read(location, 4..<4 + length)
+    }
+
     private static func entry(_ record: LogRecord) throws(VolumeError) -> LogEntry {
         let payload = record.payload
         guard record.kind == recordKind, payload.count >= 4 else {
@@ -208,8 +261,7 @@ extension VolumeError {
     init(_ error: SegmentLogError) {
         self =
             switch error {
-            case .system(let cause):
-                cause.isNoSpace ? .noSpace : .inputOutput("log: \(cause)")
+            case .system(let cause): VolumeError(cause, "log")
             case .failed(let cause): .failed("log: \(cause)")
             case .corrupt(let segment, let offset):
                 .corrupt("segment \(segment) of the log, at byte \(offset)")

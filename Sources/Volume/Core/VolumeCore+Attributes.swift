@@ -10,6 +10,7 @@ extension VolumeCore {
     ) throws(VolumeError) -> InodeAttributes {
         let entry = try inode(number)
         if changes.isEmpty { return try changeNothing(of: entry, user: user) }
+        var old = 0
         if let size = changes.size {
             guard !entry.isDirectory else { throw .isDirectory }
             guard entry.kind == .regular else { throw .invalidArgument }
@@ -18,13 +19,16 @@ extension VolumeCore {
                 let file = try file(handle)
                 guard file.flags.contains(.write) else { throw .invalidArgument }
             }
-            try prepareToTruncate(entry, to: size)
+            old = try prepareToTruncate(entry, to: size)
         }
         let killsCapability = changes.killsPrivileges || changes.user != nil || changes.group != nil
         if killsCapability { try attributes(of: entry) }
         let list = changes.permissions == nil ? nil : try accessList(of: entry)
-        let shrinks = changes.size ?? entry.row.size < entry.row.size
-        try beginChange(bytes: 64 * Self.extentsMax, frees: shrinks)
+        let frees = changes.size.map { $0 < entry.row.size } ?? false
+        try beginChange(
+            bytes: Self.extentBytes * (old + 4) + (list?.bytes.count ?? 0) + 64,
+            frees: frees
+        )
         touch(entry)
         let now = now
         if let size = changes.size {

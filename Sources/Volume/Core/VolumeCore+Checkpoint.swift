@@ -17,11 +17,20 @@ extension VolumeCore {
         try markCut(orphans)
         try commit()
         let cut = generation
+        let before = (bytes: unpublishedBytes, since: dirtySince)
         generation += 1
         cutInFlight = cut
         unpublishedBytes = 0
         dirtySince = nil
-        try commit(force: true)
+        do throws(VolumeError) {
+            try commit(force: true)
+        } catch {
+            // Nothing was cut.
+            generation = cut
+            cutInFlight = nil
+            (unpublishedBytes, dirtySince) = (before.bytes, before.since ?? time.uptime)
+            throw error
+        }
         return try database.snapshot(
             generation: cut,
             inodeMark: inodeMark,
@@ -32,37 +41,49 @@ extension VolumeCore {
     func finishCut(generation cut: UInt64, sequence: UInt64) throws(VolumeError) {
         precondition(cutInFlight == cut, "only the cut in flight can be finished")
         try flush()
-        try database.forgetDirty(upTo: cut)
+        try putIntoView { () throws(VolumeError) in try database.forgetDirty(upTo: cut) }
+        let before = (publishedSequence, publishedMark)
         cutInFlight = nil
         publishedSequence = sequence
         publishedMark = max(publishedMark, cutMark)
+        do throws(VolumeError) {
+            try commit(force: true)
+        } catch {
+            cutInFlight = cut
+            (publishedSequence, publishedMark) = before
+            throw error
+        }
         for slice in slices.values {
             guard let made = slice.unplaced, made <= cut else { continue }
             cool(slice)
         }
-        try commit(force: true)
         try trimLog()
     }
 
     func abandonCut(generation cut: UInt64) throws(VolumeError) {
         precondition(cutInFlight == cut, "only the cut in flight can be abandoned")
-        cutInFlight = nil
         let dead = slices.values.filter { $0.unplaced != nil && $0.row.refs == 0 }
             .sorted { $0.number < $1.number }
         if !dead.isEmpty {
-            try beginChange(bytes: 64 * dead.count)
+            try beginChange(bytes: 64 * dead.count, frees: true)
             for slice in dead {
                 touch(slice)
                 drop(slice)
             }
             try finish()
         }
+        cutInFlight = nil
+        do throws(VolumeError) {
+            try commit(force: true)
+        } catch {
+            cutInFlight = cut
+            throw error
+        }
         // Later ones are counted already.
         for slice in slices.values where slice.unplaced ?? .max <= cut {
             for piece in slice.pieces { unpublishedBytes += UInt64(piece.length) }
         }
         if dirtySince == nil { dirtySince = time.uptime }
-        try commit(force: true)
     }
 
     func place(_ rows: [RowImage]) throws(VolumeError) {
@@ -77,7 +98,8 @@ extension VolumeCore {
         for start in stride(from: 0, to: rows.count, by: 4096) {
             let part = rows[start..<min(start + 4096, rows.count)]
             let bytes = part.reduce(0) { $0 + $1.key.count + ($1.value?.count ?? 0) + 16 }
-            try beginChange(bytes: bytes)
+            // It is on the way to room in the log.
+            try beginChange(bytes: bytes, frees: true)
             operationRows.append(contentsOf: part)
             try finish()
         }
@@ -93,7 +115,9 @@ extension VolumeCore {
 
     func setLocalValue(_ name: String, _ value: [UInt8]?) throws(VolumeError) {
         if let failure { throw .failed(failure) }
-        try database.setLocalValue("user." + name, value)
+        try putIntoView { () throws(VolumeError) in
+            try database.setLocalValue("user." + name, value)
+        }
         try commit(force: true)
         // The log, which is what survives a power cut otherwise, does not have local values.
         try makeViewDurable()
@@ -138,11 +162,17 @@ extension VolumeCore {
         var removable: [LogSegmentInfo] = []
         var clean: UInt64 = 0
         var spare: [LogSegmentInfo] = []
+        // What the durable view still looks for in them.
+        guard rewritten.isEmpty else { return [] }
         // The last one says where numbers go on.
         for segment in log.segments().dropLast() {
             guard let last = segment.lastLSN, last <= durableViewLSN else { continue }
             guard hotBytes[segment.number] == nil else { continue }
-            if slicesInSegment[segment.number]?.isEmpty ?? true, last < publishedMark {
+            // Placed slices that no file has any more are read by nobody here.
+            let isDead = (slicesInSegment[segment.number] ?? []).allSatisfy { number in
+                slices[number]?.row.refs ?? 0 == 0
+            }
+            if isDead, last < publishedMark {
                 removable.append(segment)
             } else {
                 spare.append(segment)
@@ -162,7 +192,9 @@ extension VolumeCore {
         for segment in removableSegments() {
             for number in (slicesInSegment[segment.number] ?? []).sorted() {
                 slices[number]?.pieces.removeAll { $0.place.segment == segment.number }
-                try database.dropPieces(of: number, in: segment.number)
+                try putIntoView { () throws(VolumeError) in
+                    try database.dropPieces(of: number, in: segment.number)
+                }
             }
             slicesInSegment[segment.number] = nil
             try log.remove(segment: segment.number)

@@ -205,6 +205,7 @@ extension VolumeCore {
         slice.pieces = pieces
         for piece in pieces { account(piece, of: slice) }
         batch.rewritten.insert(slice.number)
+        rewritten.insert(slice.number)
     }
 
     /// Forgets what is left in segments from which all that lives has moved.

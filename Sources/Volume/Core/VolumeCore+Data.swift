@@ -1,3 +1,4 @@
+internal import SystemIO
 internal import VolumeFormat
 
 /// Where the bytes of a part of a read are.
@@ -21,8 +22,6 @@ extension VolumeCore {
     static let writeMax = 4 << 20
     /// Extents that one operation may change; more are changed in steps.
     static let extentsMax = 4096
-    /// What a segment of the log takes of the disk.
-    static let segmentBytes: UInt64 = 64 << 20
 
     func openFile(_ handle: HandleNumber, for flag: OpenFlags) throws(VolumeError) -> OpenFile {
         let file = try file(handle)
@@ -30,29 +29,54 @@ extension VolumeCore {
         return file
     }
 
-    /// Whether the log has room for so many bytes more before the uploader must make some.
-    func hasRoom(for count: Int) -> Bool {
-        UInt64(hotBytes.count) * Self.segmentBytes + UInt64(count) <= configuration.logCap
+    /// What holds writers back now.
+    var pressure: BackPressure {
+        BackPressure(
+            used: logUse,
+            cap: configuration.logCap,
+            drained: uploads.rate(at: time.uptime),
+            hasUploader: configuration.hasUploader
+        )
+    }
+
+    /// Bytes of the log's segments that have any byte which is on this machine only.
+    var logUse: UInt64 {
+        log.segments().reduce(0) { $0 + (hotBytes[$1.number] == nil ? 0 : $1.bytes) }
+    }
+
+    /// What a write of so many bytes meets, after what can be freed at once is.
+    func admit(_ count: Int) throws(VolumeError) -> BackPressure.Answer {
+        // Far from the cap nothing needs to be counted.
+        let most = UInt64(hotBytes.count * log.segmentSize + count)
+        if !BackPressure.isFelt(at: most, of: configuration.logCap) { return .write }
+        var answer = pressure.answer(count)
+        if answer == .wait || answer == .refuse, !reapable.isEmpty {
+            try reapSome()
+            answer = pressure.answer(count)
+        }
+        return answer
     }
 
     // MARK: - Write
 
-    /// Writes all of `bytes`; false: there is no room yet, and nothing was written.
+    /// Writes all of `bytes`, unless it must wait: then nothing was written.
     func write(
         _ handle: HandleNumber,
         offset: UInt64,
         _ bytes: UnsafeRawBufferPointer,
         killsPrivileges: Bool
-    ) throws(VolumeError) -> Bool {
+    ) throws(VolumeError) -> BackPressure.Answer {
         let file = try openFile(handle, for: .write)
-        guard bytes.count > 0 else { return true }
+        guard bytes.count > 0 else { return .write }
         guard offset <= Self.sizeMax, UInt64(bytes.count) <= Self.sizeMax - offset else {
             throw .fileTooLarge
         }
-        if !hasRoom(for: bytes.count) { try reapSome() }
-        if !hasRoom(for: bytes.count) {
-            guard configuration.hasUploader else { throw .noSpace }
-            return false
+        let answer = try admit(bytes.count)
+        if answer == .refuse { throw .noSpace }
+        if answer == .wait {
+            // On a full disk, or without the lease, waiting does not help.
+            try beginChange(bytes: bytes.count)
+            return .wait
         }
         var kills = killsPrivileges
         if kills { kills = try hasPrivileges(file.inode) }
@@ -63,7 +87,7 @@ extension VolumeCore {
             try unsafe writePart(file.inode, offset: offset + UInt64(done), part, kills: kills)
             done += count
         }
-        return true
+        return answer
     }
 
     private func writePart(
@@ -73,8 +97,8 @@ extension VolumeCore {
         kills: Bool
     ) throws(VolumeError) {
         let end = offset + UInt64(bytes.count)
-        try clear(entry, from: offset, to: end, keeping: Self.extentsMax)
-        try beginChange(bytes: bytes.count + 64 * Self.extentsMax)
+        let old = try clear(entry, from: offset, to: end, keeping: Self.extentsMax)
+        try beginChange(bytes: bytes.count + Self.extentBytes * (old + 4))
         let slice = openSlice(of: entry, count: bytes.count)
         let start = slice.row.length
         slice.row.length += UInt32(bytes.count)
@@ -102,12 +126,15 @@ extension VolumeCore {
 
     /// Makes the range a hole in steps until at most `count` of its extents are left, and loads
     /// what changing those needs.
+    ///
+    /// - Returns: How many are left.
+    @discardableResult
     private func clear(
         _ entry: InodeEntry,
         from lower: UInt64,
         to upper: UInt64,
         keeping count: Int
-    ) throws(VolumeError) {
+    ) throws(VolumeError) -> Int {
         try extents(of: entry)
         while true {
             var first: [Extent] = []
@@ -118,8 +145,8 @@ extension VolumeCore {
                 return !more
             }
             for extent in first where slices[extent.slice] == nil { _ = try slice(extent.slice) }
-            guard more, let last = first.last else { return }
-            try beginChange(bytes: 64 * count, frees: true)
+            guard more, let last = first.last else { return first.count }
+            try beginChange(bytes: Self.extentBytes * (count + 4), frees: true)
             record(entry.replaceExtents(from: lower, to: last.end, with: nil), of: entry)
             stamp(entry)
             try finish()
@@ -129,11 +156,12 @@ extension VolumeCore {
     // MARK: - Size
 
     /// Does what can be done in steps, and reads what ``cut(_:to:)`` needs.
-    func prepareToTruncate(_ entry: InodeEntry, to size: UInt64) throws(VolumeError) {
+    ///
+    /// - Returns: How many extents the cut changes.
+    func prepareToTruncate(_ entry: InodeEntry, to size: UInt64) throws(VolumeError) -> Int {
         try extents(of: entry)
-        if size < entry.row.size {
-            try clear(entry, from: size, to: .max, keeping: Self.extentsMax)
-        }
+        guard size < entry.row.size else { return 0 }
+        return try clear(entry, from: size, to: .max, keeping: Self.extentsMax)
     }
 
     /// Sets the size of a file; bytes past it are gone, new ones are a hole.
@@ -146,9 +174,9 @@ extension VolumeCore {
     }
 
     func truncateForOpen(_ entry: InodeEntry, kills: Bool) throws(VolumeError) {
-        try prepareToTruncate(entry, to: 0)
+        let old = try prepareToTruncate(entry, to: 0)
         let kills = kills ? try hasPrivileges(entry) : false
-        try beginChange(bytes: 64 * Self.extentsMax, frees: true)
+        try beginChange(bytes: Self.extentBytes * (old + 4), frees: true)
         cut(entry, to: 0)
         if kills { killPrivileges(of: entry) }
         try finish()
@@ -174,8 +202,10 @@ extension VolumeCore {
         // Room is not set aside: nothing is overwritten in place here. The rest happens all the
         // same.
         let kills = killsPrivileges ? try hasPrivileges(entry) : false
-        if clears { try clear(entry, from: offset, to: end, keeping: Self.extentsMax) }
-        try beginChange(bytes: 64 * Self.extentsMax, frees: mode.contains(.punchHole))
+        var old = 0
+        if clears { old = try clear(entry, from: offset, to: end, keeping: Self.extentsMax) }
+        let frees = mode.contains(.punchHole)
+        try beginChange(bytes: Self.extentBytes * (old + 4), frees: frees)
         if clears { record(entry.replaceExtents(from: offset, to: end, with: nil), of: entry) }
         if grows { entry.row.size = end }
         stamp(entry)
@@ -219,8 +249,8 @@ extension VolumeCore {
         for part in parts { _ = try slice(part.slice) }
         let kills = killsPrivileges ? try hasPrivileges(to) : false
         let end = targetOffset + count
-        try clear(to, from: targetOffset, to: end, keeping: Self.extentsMax)
-        try beginChange(bytes: 128 * Self.extentsMax)
+        let old = try clear(to, from: targetOffset, to: end, keeping: Self.extentsMax)
+        try beginChange(bytes: Self.extentBytes * (old + parts.count + 4))
         record(to.replaceExtents(from: targetOffset, to: end, with: nil), of: to)
         for part in parts {
             var copy = part

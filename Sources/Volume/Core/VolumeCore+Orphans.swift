@@ -36,11 +36,16 @@ extension VolumeCore {
         guard !some.isEmpty else { return }
         do throws(VolumeError) {
             try reap(some.sorted())
+            isReapingStuck = false
         } catch {
-            // What was asked for has happened; the orphans wait for room.
-            if error != .noSpace { throw error }
+            isReapingStuck = true
+            // What was asked for has happened; the orphans wait for room, or for the disk.
+            if failure != nil { throw error }
         }
     }
+
+    /// Whether orphans wait that the next call of ``reapSome()`` may remove.
+    var canReap: Bool { !reapable.isEmpty && !isReapingStuck }
 
     /// An orphan that goes, and what is to be removed of it.
     private struct Leaving {
@@ -71,8 +76,9 @@ extension VolumeCore {
             count += extents.count
         }
         guard let first = leaving.first else { return }
-        let names = leaving.reduce(0) { $1.attributes.reduce($0) { $0 + $1.count } }
-        try beginChange(bytes: 64 * (Self.reapStep + 4 * Self.reapBatch) + names, frees: true)
+        let names = leaving.reduce(0) { $1.attributes.reduce($0) { $0 + $1.count + 32 } }
+        let extents = count + 4 * Self.reapBatch
+        try beginChange(bytes: Self.extentBytes * extents + names, frees: true)
         if first.extents.count > Self.reapStep {
             let upper = first.extents[Self.reapStep - 1].end
             let change = first.entry.replaceExtents(from: 0, to: upper, with: nil)
@@ -99,6 +105,14 @@ extension VolumeCore {
 
     /// Makes every row of an inode dirty: it enters or leaves what checkpoints have.
     func markAllDirty(of entry: InodeEntry) throws(VolumeError) {
+        let keys = try rowKeys(of: entry)
+        try putIntoView { () throws(VolumeError) in
+            try database.markDirty(keys, generation: generation)
+        }
+    }
+
+    /// The keys of every row of an inode.
+    func rowKeys(of entry: InodeEntry) throws(VolumeError) -> [RowImage] {
         var keys = [
             RowImage(
                 table: RowTable.inodes.rawValue,
@@ -148,11 +162,7 @@ extension VolumeCore {
                 )
             )
         }
-        do throws(VolumeError) {
-            try database.markDirty(keys, generation: generation)
-        } catch {
-            throw fail("the database can not be written: \(error)")
-        }
+        return keys
     }
 }
 

@@ -37,7 +37,7 @@ extension VolumeCore {
         }
         try countPieces(acceptsLoss: plan.acceptsGaps)
         try readMarks()
-        if replayed > 0 { try commit() }
+        if replayed > 0 { try commitIfThereIsRoom() }
         for number in try database.orphans() { reapable.insert(number) }
         dirtySince = try database.hasDirtyKeys(after: cutInFlight ?? 0) ? time.uptime : nil
     }
@@ -82,7 +82,10 @@ extension VolumeCore {
 
     private func replay(_ entry: LogEntry, _ record: OperationRecord) throws(VolumeError) {
         for row in record.rows {
-            if row.table == RowTable.inodes.rawValue { try noteRevival(row) }
+            if row.table == RowTable.inodes.rawValue, let inode = try revived(by: row) {
+                try flush()
+                try markAllDirty(of: inode)
+            }
             setPending(row)
             if row.table == RowTable.slices.rawValue { try replaySlice(row) }
         }
@@ -105,28 +108,26 @@ extension VolumeCore {
         if pending.count >= Self.pendingMax { try flush() }
     }
 
-    /// An inode that gets its first name, or loses its last, enters or leaves checkpoints whole.
-    private func noteRevival(_ row: RowImage) throws(VolumeError) {
-        guard let new = row.value, let old = try value(.inodes, row.key) else { return }
-        guard VolumeSchema.isOrphan(new) != VolumeSchema.isOrphan(old) else { return }
+    /// An inode that gets its first name, or loses its last, by a row that is not pending yet: it
+    /// enters or leaves checkpoints whole.
+    func revived(by row: RowImage) throws(VolumeError) -> InodeEntry? {
+        guard let new = row.value, let old = try value(.inodes, row.key) else { return nil }
+        guard VolumeSchema.isOrphan(new) != VolumeSchema.isOrphan(old) else { return nil }
         let inode: InodeRow = try Self.decode(new, "inode")
-        let number: UInt64
+        return InodeEntry(number: try Self.number(of: row), row: inode, lastLSN: 0)
+    }
+
+    /// The number that is a row's key.
+    static func number(of row: RowImage) throws(VolumeError) -> UInt64 {
         do throws(CodecError) {
-            number = try RowKey.readNumber(row.key)
+            return try RowKey.readNumber(row.key)
         } catch {
-            throw .corrupt("key of an inode: \(error)")
+            throw .corrupt("key of a row of table \(row.table): \(error)")
         }
-        try flush()
-        try markAllDirty(of: InodeEntry(number: number, row: inode, lastLSN: 0))
     }
 
     private func replaySlice(_ row: RowImage) throws(VolumeError) {
-        let number: UInt64
-        do throws(CodecError) {
-            number = try RowKey.readNumber(row.key)
-        } catch {
-            throw .corrupt("key of a slice: \(error)")
-        }
+        let number = try Self.number(of: row)
         guard let value = row.value else {
             if let slice = slices[number] { drop(slice) }
             return
@@ -183,6 +184,6 @@ extension VolumeCore {
         touch(entry)
         putMark()
         try finish()
-        try commit()
+        try commitIfThereIsRoom()
     }
 }

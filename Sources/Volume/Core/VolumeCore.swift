@@ -28,6 +28,8 @@ final class VolumeCore {
     var nextHandle: UInt64 = 1
     /// Inodes without links that wait for their removal.
     var reapable = ReapQueue()
+    /// The last try to remove some found no room for its record.
+    var isReapingStuck = false
     /// Of a mount that follows: files that are open as an older checkpoint had them, by edition.
     var kept: [UInt64: InodeEntry] = [:]
 
@@ -45,6 +47,8 @@ final class VolumeCore {
     var committedLSN: UInt64 = 0
     /// What the view has even after a power cut.
     var durableViewLSN: UInt64 = 0
+    /// The disk had no room for the view: when it is tried again.
+    var viewRetry: Duration?
     var lastCommit: Duration
     var lastSync: Duration
     /// Bytes appended to the log since it was synced in the background.
@@ -64,6 +68,12 @@ final class VolumeCore {
     var cutMark: UInt64 = 0
     var publishedMark: UInt64 = 0
     var unpublishedBytes: UInt64 = 0
+    /// Writes that wait for room in the log.
+    var writersWaiting = 0
+    /// The last change was refused for want of room on the disk.
+    var isDiskFull = false
+    /// Bytes that went to the network.
+    var uploads = RateMeter()
     /// When the oldest change since the last cut was made.
     var dirtySince: Duration?
     var failure: String?
@@ -78,11 +88,17 @@ final class VolumeCore {
     var hotBytes: [UInt64: UInt64] = [:]
     /// Which slices have pieces in a segment.
     var slicesInSegment: [UInt64: Set<UInt64>] = [:]
+    /// Slices that look elsewhere in the log than the durable view says.
+    var rewritten: Set<UInt64> = []
     /// Segments that could not go when the log was last looked at for compaction, and when.
     var hotAtLastLook = 0
     var lastLook: Duration
 
     static let pendingMax = 4096
+    /// What an operation's record has at most, beyond what ``beginChange(bytes:frees:)`` is told.
+    private static let recordBytes = 4096
+    /// What an extent that changes adds to it at most: its row, and the row of its slice.
+    static let extentBytes = 128
     /// Numbers are set aside in blocks, so that the mark is rarely written.
     static let markStep: UInt64 = 1024
 
@@ -111,11 +127,20 @@ final class VolumeCore {
 
     /// Throws unless the volume takes changes; sees to it that a record has room.
     ///
-    /// `frees`: the change is one that makes room, which a full disk must not refuse.
+    /// From here on until ``finish()`` the disk may be full as it likes.
+    ///
+    /// `bytes`: of data and rows, beyond those of two inodes and their names. `frees`: the change
+    /// is one that makes room, which a full disk must not refuse.
     func beginChange(bytes: Int = 0, frees: Bool = false) throws(VolumeError) {
         if let failure { throw .failed(failure) }
         guard !configuration.readOnly, token != nil else { throw .readOnly }
-        try log.reserve(bytes + 4096, frees: frees)
+        do throws(VolumeError) {
+            try log.reserve(bytes + Self.recordBytes, frees: frees)
+            if !frees { isDiskFull = false }
+        } catch {
+            if error.isFull { isDiskFull = true }
+            throw error
+        }
     }
 
     /// Makes the volume read-only until it is opened again, and says why.
@@ -242,18 +267,30 @@ final class VolumeCore {
     /// Gives the database all that waits, so that it can be searched.
     func flush() throws(VolumeError) {
         guard !pending.isEmpty || !batch.isEmpty else { return }
+        collectPending()
+        do throws(VolumeError) {
+            try database.apply(batch, generation: generation)
+        } catch {
+            guard error.isFull else { throw fail("the database can not be written: \(error)") }
+            return try rebuildView()
+        }
+        forgetPending()
+    }
+
+    /// Puts the rows that wait into the batch.
+    func collectPending() {
         batch.rows.reserveCapacity(pending.count)
         for (id, value) in pending {
             batch.rows.append(RowImage(table: id.table, key: id.key, value: value))
         }
+        // One that left memory has no pieces.
         for number in batch.rewritten.sorted() {
-            if let slice = slices[number] { batch.newSets.append((number, slice.pieces)) }
+            batch.newSets.append((number, slices[number]?.pieces ?? []))
         }
-        do throws(VolumeError) {
-            try database.apply(batch, generation: generation)
-        } catch {
-            throw fail("the database can not be written: \(error)")
-        }
+    }
+
+    /// Says that the database has, or can be given anew, all that waited.
+    func forgetPending() {
         pending.removeAll(keepingCapacity: true)
         pendingNames.removeAll(keepingCapacity: true)
         pendingParts.removeAll(keepingCapacity: true)
@@ -262,7 +299,8 @@ final class VolumeCore {
 
     /// Makes the view durable as of the newest operation.
     ///
-    /// `force`: also when only local tables changed.
+    /// After a throw for want of room nothing of it is lost but what only the database had, which
+    /// the caller does again; `force`: also when only such changed.
     func commit(force: Bool = false) throws(VolumeError) {
         if let failure { throw .failed(failure) }
         try writeAccessTimes()
@@ -274,9 +312,12 @@ final class VolumeCore {
         do throws(VolumeError) {
             try database.commit(totals)
         } catch {
-            throw fail("the database can not be committed: \(error)")
+            guard error.isFull else { throw fail("the database can not be committed: \(error)") }
+            try rebuildView()
+            throw error
         }
         committedLSN = appliedLSN
+        viewRetry = nil
     }
 
     var totals: ViewTotals {
@@ -300,9 +341,12 @@ final class VolumeCore {
         do throws(VolumeError) {
             try database.makeDurable()
         } catch {
+            // Its last commit is there, and perhaps for good.
+            if error.isFull { throw error }
             throw fail("the database can not be synced: \(error)")
         }
         durableViewLSN = committedLSN
+        rewritten = batch.rewritten
     }
 
     func syncLog(through lsn: UInt64) throws(VolumeError) {
@@ -319,12 +363,22 @@ final class VolumeCore {
         let isClean = dirtySince == nil
         let read = inodes.values.filter { $0.hasNewAccess && $0.row.links > 0 }
             .sorted { $0.number < $1.number }
-        guard !read.isEmpty else { return }
-        try log.reserve(1 << 20, frees: false)
+        guard !read.isEmpty, try reserveForAccessTimes() else { return }
         for inode in read.prefix(4096) { touch(inode) }
         try finish()
         // Access times alone are no reason to publish.
         if isClean { dirtySince = nil }
+    }
+
+    /// Access times are kept where there is room for them.
+    private func reserveForAccessTimes() throws(VolumeError) -> Bool {
+        do throws(VolumeError) {
+            try log.reserve(1 << 20, frees: false)
+            return true
+        } catch {
+            guard error.isFull else { throw error }
+            return false
+        }
     }
 
     // MARK: - Caches

@@ -17,6 +17,8 @@ final class VolumeDatabase: RowDatabase {
     private let putPiece: Statement
     private(set) var uncommittedRows = 0
     var logPages: Int { connection.logPages }
+    /// The disk was full: pages stay in memory until they are committed.
+    private var isHeldInMemory = false
 
     /// `files` is where the database lies, nil on the machine's disk.
     init(_ path: String, files: FileSystemVFS? = nil) throws(SQLiteError) {
@@ -200,11 +202,24 @@ final class VolumeDatabase: RowDatabase {
 
     func commit(_ totals: ViewTotals) throws(VolumeError) {
         try setLocalValue(VolumeSchema.totalsName, totals.bcsBytes)
-        uncommittedRows = 0
         try look { () throws(SQLiteError) in
             // Everything since the last commit is in this transaction, or it was lost to an error
             // that was thrown then.
             try connection.commit()
+            uncommittedRows = 0
+            if isHeldInMemory {
+                try connection.execute("PRAGMA cache_spill = 1")
+                isHeldInMemory = false
+            }
+        }
+    }
+
+    func dropTransaction() throws(VolumeError) {
+        try look { () throws(SQLiteError) in
+            try connection.rollBack()
+            uncommittedRows = 0
+            try connection.execute("PRAGMA cache_spill = 0")
+            isHeldInMemory = true
         }
     }
 
@@ -296,9 +311,19 @@ final class VolumeDatabase: RowDatabase {
             // The write-ahead log is one file, so a synced commit syncs those before it. (A
             // checkpoint would not: while a snapshot is read it may have nothing to move.)
             try connection.execute("PRAGMA synchronous = 2")
-            try connection.run("INSERT OR REPLACE INTO local VALUES ('barrier', x'')")
+            do throws(SQLiteError) {
+                try connection.run("INSERT OR REPLACE INTO local VALUES ('barrier', x'')")
+            } catch {
+                try connection.execute("PRAGMA synchronous = 1")
+                throw error
+            }
             try connection.execute("PRAGMA synchronous = 1")
-            _ = try connection.checkpoint(.passive)
+            do throws(SQLiteError) {
+                try connection.checkpoint(.passive)
+            } catch {
+                // What could not be moved to a full disk stays in the write-ahead log.
+                if !error.isFull { throw error }
+            }
         }
     }
 

@@ -146,7 +146,9 @@ extension ViewTotals: BCSCodable {
 extension VolumeError {
     init(_ error: SQLiteError) {
         self =
-            if error.isFull {
+            if error.isQuotaExceeded {
+                .quotaExceeded
+            } else if error.isFull {
                 .noSpace
             } else if error.isCorrupt {
                 .corrupt("database: \(error)")

@@ -41,7 +41,10 @@ struct MountCommand: AsyncParsableCommand {
             fsync=local (the default: stable on this disk) or fsync=network (certified and
             published); commit=SECONDS, after which unsynced work is synced (1);
             follow or follow=SECONDS (as --follow; how often the network is asked, 1);
-            patience=SECONDS, for which a write waits for room in a full log (300); and
+            log=MIB, which may wait on this disk for the network (4096): from 60 % of it on writers
+            are slowed down, and at all of it they wait;
+            patience=SECONDS, for which a write waits for room in a full log (300);
+            timeout=SECONDS, for which a read waits for a network that does not answer (30); and
             spin=MICROSECONDS, for which the next request of a busy program is looked for before
             the processor may rest (50; 0 to 1000).
             """

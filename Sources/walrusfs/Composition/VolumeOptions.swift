@@ -6,6 +6,10 @@ struct VolumeOptions: Equatable, Sendable {
     var commit = Duration.seconds(1)
     /// How long a write waits for room in the log, and a network fsync for the network.
     var patience = Duration.seconds(300)
+    /// Bytes that wait for the network, beyond which writes wait too.
+    var log: UInt64 = 4 << 30
+    /// How long a read waits for a network that does not answer.
+    var timeout = Duration.seconds(30)
     /// Whether the lease is taken from a mount that does not answer.
     var takesOver = false
     /// Whether what is mounted is the newest checkpoint, as others publish it.
@@ -35,6 +39,13 @@ struct VolumeOptions: Equatable, Sendable {
             guard let seconds = Int(parts[1]), (1...3600).contains(seconds) else { return false }
             follows = true
             followInterval = .seconds(seconds)
+        case "timeout":
+            guard let seconds = Int(parts[1]), (1...86_400).contains(seconds) else { return false }
+            timeout = .seconds(seconds)
+        case "log":
+            guard let mebibytes = UInt64(parts[1]), (128...(1 << 24)).contains(mebibytes)
+            else { return false }
+            log = mebibytes << 20
         default:
             return false
         }

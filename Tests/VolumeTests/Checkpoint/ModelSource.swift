@@ -137,6 +137,8 @@ final class ModelSource: CheckpointSource {
         }
     }
 
+    func noteUploaded(_ bytes: Int) {}
+
     func cutInFlight() -> UInt64? { state.withLock { $0.cutInFlight } }
 
     func readSlice(

@@ -27,11 +27,13 @@ final class CrashLife {
         var segmentSize = 16 << 10
         /// Placed segments go at once, or stay as cache.
         var keepsPlaced = false
+        var commitAge = Duration.seconds(5)
         var decorate: (InMemoryFileSystem) -> any FileSystem = { $0 }
 
         var configuration: VolumeConfiguration {
             var configuration = VolumeConfiguration()
             configuration.cacheBytes = 4000
+            configuration.commitAge = commitAge
             configuration.cleanCap = keepsPlaced ? 1 << 30 : 0
             return configuration
         }
@@ -130,7 +132,9 @@ final class CrashLife {
 
     func endCut(publishes: Bool) throws {
         guard let generation = volume.cutInFlight() else { return }
-        if publishes, let cutRows {
+        // What says so is there although the end of it failed: there is no way back.
+        let isPublished = try published() == generation
+        if publishes || isPublished, let cutRows {
             network.setRows(cutRows, of: generation)
             let bytes = (0..<8).reversed().map {
                 UInt8(truncatingIfNeeded: generation >> (8 * UInt64($0)))
