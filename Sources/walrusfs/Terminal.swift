@@ -11,6 +11,16 @@ enum Terminal {
         try? FileHandle.standardError.write(contentsOf: Data((text + "\n").utf8))
     }
 
+    /// Milliseconds, as a person says it.
+    static func time(_ milliseconds: UInt64) -> String {
+        let seconds = milliseconds / 1000
+        switch seconds {
+        case 0..<120: return "\(seconds) s"
+        case 120..<7200: return "\(seconds / 60) min"
+        default: return "\(seconds / 3600) h"
+        }
+    }
+
     static func bytes(_ count: UInt64) -> String {
         let units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"]
         var value = Double(count)

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Glibc
 internal import TestSupport
 internal import Testing
 
@@ -54,6 +55,15 @@ struct Devnet {
             network: report.network,
             supervisor: devnet
         )
+    }
+
+    /// Kills all of it, whether it stands still or not.
+    func kill(_ fixture: Fixture) {
+        for member in processes { _ = Glibc.kill(member.pid, SIGKILL) }
+        _ = Glibc.kill(supervisor.processIdentifier, SIGKILL)
+        supervisor.waitUntilExit()
+        fixture.scratch.disowns(process: supervisor.processIdentifier)
+        for member in processes { fixture.scratch.disowns(process: member.pid) }
     }
 
     /// Ends all of it; what it has stored stays.

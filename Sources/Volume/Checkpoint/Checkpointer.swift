@@ -18,9 +18,14 @@ package struct CheckpointStatus: Sendable {
     package var manifest: BlobID?
     /// Name of the step in flight; nil at rest.
     package var step: String?
+    /// When the newest checkpoint was cut, milliseconds since 1970 UTC; nil when none is.
+    package var cutAt: UInt64?
     /// Packs stored, and their bytes, since the checkpointer was opened.
     package var packsStored: UInt64
     package var bytesStored: UInt64
+    /// Packs that are being stored, and their bytes.
+    package var packsInFlight: Int
+    package var bytesInFlight: Int
     /// Whether the ledger was reached, and the lease taken.
     package var isOpen: Bool
     /// Bytes written that no published checkpoint has; 0 only when there is no change at all.
@@ -54,8 +59,7 @@ package actor Checkpointer {
     /// The cut whose gathering was not tried before.
     private var freshGeneration: UInt64?
 
-    private var packsStored: UInt64 = 0
-    private var bytesStored: UInt64 = 0
+    private let gauge = UploadGauge()
     private var currentStep: String?
     private(set) var stopped: CheckpointError?
     private var lastError: CheckpointError?
@@ -182,12 +186,16 @@ package actor Checkpointer {
         let head = machine?.head
         let unpublished = environment.source.unpublished()
         let isInFlight = environment.source.cutInFlight() != nil
+        let uploads = gauge.now
         return CheckpointStatus(
             sequence: head?.manifest.sequence ?? 0,
             manifest: head?.manifestBlob,
             step: currentStep,
-            packsStored: packsStored,
-            bytesStored: bytesStored,
+            cutAt: head?.manifest.cutAt,
+            packsStored: uploads.packsStored,
+            bytesStored: uploads.bytesStored,
+            packsInFlight: uploads.packsInFlight,
+            bytesInFlight: uploads.bytesInFlight,
             isOpen: machine != nil,
             unpublishedBytes: unpublished.bytes + (isInFlight ? max(1, bytesInCut) : 0),
             unpublishedAge: unpublished.age,
@@ -421,11 +429,9 @@ package actor Checkpointer {
         let (gatherer, sealed) = try await environment.blocking { () throws(CheckpointError) in
             try work.beginGathering(generation: generation, resumes: resumes)
         }
-        let uploads = Uploads(work: work)
-        let outcome = await uploads.storeContents(of: gatherer, sealedBefore: sealed)
-        packsStored += UInt64(outcome.packs)
-        bytesStored += UInt64(outcome.bytes)
-        if let failure = outcome.failure { throw failure }
+        let uploads = Uploads(work: work, gauge: gauge)
+        let failure = await uploads.storeContents(of: gatherer, sealedBefore: sealed)
+        if let failure { throw failure }
     }
 
     private func store(
@@ -437,9 +443,7 @@ package actor Checkpointer {
             let pack = try await environment.blocking { () throws(CheckpointError) in
                 try work.readSealed(id)
             }
-            let stored = try await Uploads(work: work).store(pack)
-            packsStored += 1
-            bytesStored += UInt64(pack.bytes.count)
+            let stored = try await Uploads(work: work, gauge: gauge).store(pack)
             blobs.append(stored.blob)
         }
         return blobs

@@ -20,6 +20,11 @@ package struct PlacedReaderSettings: Sendable {
     /// A first read of a place fetches so many bytes; each further one in sequence twice as many.
     package var readAheadFirst = 256 << 10
     package var readAheadMax = 4 << 20
+    /// How long a read waits for a network that does not answer; zero: as long as one attempt does.
+    package var patience = Duration.zero
+    /// The first rest between attempts, and the longest.
+    package var retryFirst = Duration.milliseconds(250)
+    package var retryLongest = Duration.seconds(2)
 
     package init() {}
 }
@@ -329,16 +334,58 @@ package final class NetworkPlacedReader: PlacedReader {
         guard let blob = pack.blob else {
             throw .corrupt("pack \(pack.header.id) was never stored and is not here")
         }
-        do throws(BlobStoreError) {
-            let bytes = try await environment.blobs.read(
+        let bytes = try await patiently { () async throws(BlobStoreError) in
+            try await self.environment.blobs.read(
                 blob,
                 range: range,
                 authentication: authentication
             )
-            guard bytes.count == range.count else {
-                throw BlobStoreError.corrupt(blob, "a read of another length")
+        }
+        guard bytes.count == range.count else {
+            throw .corrupt("blob \(blob): a read of another length")
+        }
+        return bytes
+    }
+
+    /// Asks the network again while it does not answer, until patience with it is over.
+    private func patiently(
+        _ ask: @escaping @Sendable () async throws(BlobStoreError) -> [UInt8]
+    ) async throws(VolumeError) -> [UInt8] {
+        let (settings, time) = (settings, environment.time)
+        typealias Outcome = Result<[UInt8], BlobStoreError>
+        let outcome = await withTaskGroup(of: Outcome?.self) { group in
+            group.addTask {
+                var pause = settings.retryFirst
+                while true {
+                    let failure: BlobStoreError
+                    do throws(BlobStoreError) {
+                        return .success(try await ask())
+                    } catch {
+                        failure = error
+                    }
+                    guard failure.isTransient, settings.patience > .zero else {
+                        return .failure(failure)
+                    }
+                    guard (try? await time.sleep(for: pause)) != nil else {
+                        return .failure(failure)
+                    }
+                    pause = min(pause * 2, settings.retryLongest)
+                }
             }
-            return bytes
+            if settings.patience > .zero {
+                group.addTask {
+                    // Whether it ends early or not, it is over.
+                    try? await time.sleep(for: settings.patience)
+                    return nil
+                }
+            }
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            return first
+        }
+        do throws(BlobStoreError) {
+            guard let outcome else { throw .unavailable("no answer in \(settings.patience)") }
+            return try outcome.get()
         } catch {
             throw CheckpointError.blobs(error).asVolumeError
         }

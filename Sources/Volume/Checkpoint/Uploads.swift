@@ -4,20 +4,18 @@ internal import VolumeFormat
 /// Stores packs, several at a time under one byte budget.
 struct Uploads: Sendable {
     let work: CheckpointWork
-
-    /// What became of a cut's contents.
-    struct Outcome: Sendable {
-        var packs = 0
-        var bytes = 0
-        var failure: CheckpointError?
-    }
+    let gauge: UploadGauge
 
     func store(_ pack: CheckpointWork.Sealed) async throws(CheckpointError) -> StoredBlob {
+        gauge.begin(pack.bytes.count)
         let environment = work.environment
         let registered: @Sendable () -> Void = { environment.pass(.registered) }
         do throws(BlobStoreError) {
-            return try await environment.blobs.store(pack.bytes, registered: registered)
+            let stored = try await environment.blobs.store(pack.bytes, registered: registered)
+            gauge.end(pack.bytes.count, isStored: true)
+            return stored
         } catch {
+            gauge.end(pack.bytes.count, isStored: false)
             throw .blobs(error)
         }
     }
@@ -41,9 +39,11 @@ struct Uploads: Sendable {
     }
 
     /// Gathers and stores until all is placed or something fails; what is begun ends first.
-    func storeContents(of gatherer: Gatherer, sealedBefore: [UInt64]) async -> Outcome {
+    ///
+    /// - Returns: What failed first.
+    func storeContents(of gatherer: Gatherer, sealedBefore: [UInt64]) async -> CheckpointError? {
         await withTaskGroup(of: Result<Int, CheckpointError>.self) { group in
-            var outcome = Outcome()
+            var failure: CheckpointError?
             var flying: (packs: Int, bytes: Int) = (0, 0)
             let settings = work.environment.settings
             var left = sealedBefore[...]
@@ -52,18 +52,16 @@ struct Uploads: Sendable {
                 switch result {
                 case .success(let bytes):
                     flying.bytes -= bytes
-                    outcome.packs += 1
-                    outcome.bytes += bytes
                 case .failure(let error):
-                    if outcome.failure == nil { outcome.failure = error }
+                    if failure == nil { failure = error }
                 }
             }
-            while outcome.failure == nil {
+            while failure == nil {
                 let next: CheckpointWork.Sealed??
                 do throws(CheckpointError) {
                     next = try await nextPack(&left, gatherer)
                 } catch {
-                    outcome.failure = error
+                    failure = error
                     break
                 }
                 guard let output = next else { break }
@@ -80,7 +78,7 @@ struct Uploads: Sendable {
                 group.addTask { await storeAndPlace(pack) }
             }
             while let result = await group.next() { land(result) }
-            return outcome
+            return failure
         }
     }
 

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Foundation
 
 /// `walrusfs status`.
 struct StatusCommand: ParsableCommand {
@@ -31,11 +32,11 @@ struct StatusCommand: ParsableCommand {
         let used = report.bytesTotal - min(report.bytesFree, report.bytesTotal)
         if report.restarts > 0 { print("restarts     \(report.restarts), see mount.log") }
         print("contents     \(Terminal.bytes(used)) in \(report.inodes) files")
-        print("checkpoint   \(report.sequence == 0 ? "none yet" : String(report.sequence))")
         if let following = report.following {
+            print("checkpoint   \(report.sequence == 0 ? "none yet" : String(report.sequence))")
             print("following    \(Self.sentence(following, shown: report.sequence))")
         } else {
-            print("unpublished  \(Terminal.bytes(report.unpublishedBytes))")
+            for line in Self.progress(report) { print(line) }
         }
         if let reason = report.waitingFor { print("waiting for  \(reason)") }
         if let step = report.step { print("working on   \(step)") }
@@ -51,5 +52,43 @@ struct StatusCommand: ParsableCommand {
             return "\(state); the network has not answered"
         }
         return "\(state); the network answered \(ago / 1000) s ago"
+    }
+
+    /// How far the volume is on its way to the network.
+    private static func progress(_ report: StatusReport) -> [String] {
+        var lines: [String] = []
+        func add(_ name: String, _ parts: String?...) {
+            let text = parts.compactMap { $0 }.joined(separator: ", ")
+            lines.append(name.padding(toLength: 13, withPad: " ", startingAt: 0) + text)
+        }
+        add(
+            "checkpoint",
+            report.sequence == 0 ? "none yet" : String(report.sequence),
+            report.checkpointAge.map { "of \(Terminal.time($0)) ago" }
+        )
+        add(
+            "unpublished",
+            Terminal.bytes(report.unpublishedBytes),
+            report.unpublishedAge > 0 ? "oldest \(Terminal.time(report.unpublishedAge)) ago" : nil
+        )
+        if report.uploadRate > 0 || report.packsInFlight > 0 {
+            add(
+                "upload",
+                "\(Terminal.bytes(report.uploadRate)) a second",
+                "\(report.packsInFlight) packs in flight",
+                report.uploadSeconds.map { "\(Terminal.time($0 * 1000)) left" }
+            )
+        }
+        add(
+            "log",
+            Terminal.bytes(report.logBytes)
+                + (report.logBytesMax.map { " of \(Terminal.bytes($0))" } ?? ""),
+            report.writersWaiting > 0 ? "\(report.writersWaiting) writers wait" : nil
+        )
+        if let health = report.networkHealth {
+            add("lease", report.lease.map { "held (\($0))" } ?? "not held")
+            add("health", health)
+        }
+        return lines
     }
 }

@@ -85,8 +85,14 @@ final class OpenVolume: ServedVolume {
         configuration.readOnly = readOnly
         configuration.syncAge = options.commit
         configuration.patience = options.patience
-        // Until the checkpointer has the lease, nothing is written.
-        if settings.network != nil { configuration.token = nil }
+        if settings.network != nil {
+            configuration.logCap = options.log
+            // Until the checkpointer has the lease, nothing is written.
+            configuration.token = nil
+        } else {
+            // The log is where it all stays: there is as much room as on the disk.
+            configuration.logCap = .max
+        }
         let volume: Volume
         do throws(StateError) {
             volume = try Volume.open(
@@ -220,6 +226,8 @@ final class OpenVolume: ServedVolume {
         let network = await network?.status()
         // Statistics of a failed volume are zero; the failure is told below.
         let statistics = try? volume.statistics()
+        let log = volume.logStatus()
+        let unpublished = network?.unpublishedBytes ?? 0
         return StatusReport(
             volume: name,
             mountpoint: mountpoint,
@@ -232,9 +240,19 @@ final class OpenVolume: ServedVolume {
             inodes: statistics?.inodesUsed ?? 0,
             sequence: network?.sequence ?? 0,
             manifest: network?.manifest,
-            unpublishedBytes: network?.unpublishedBytes ?? 0,
+            unpublishedBytes: unpublished,
             unpublishedAge: hasNetwork ? volume.unpublished().age : 0,
-            waitingFor: network?.waitingFor,
+            uploadRate: log.uploadRate,
+            uploadSeconds: log.uploadRate > 0 ? unpublished / log.uploadRate : nil,
+            packsInFlight: network?.packsInFlight ?? 0,
+            bytesInFlight: network?.bytesInFlight ?? 0,
+            logBytes: log.used,
+            logBytesMax: hasNetwork ? log.cap : nil,
+            writersWaiting: log.writersWaiting,
+            checkpointAge: network?.checkpointAge,
+            lease: network?.lease,
+            networkHealth: network?.health,
+            waitingFor: log.isDiskFull ? "room on the local disk" : network?.waitingFor,
             step: network?.step,
             lastError: network?.lastError ?? background.failure,
             stopped: network?.stopped

@@ -23,6 +23,13 @@ final class VolumeNetwork: Sendable {
         var step: String?
         var lastError: String?
         var stopped: String?
+        var packsInFlight = 0
+        var bytesInFlight = 0
+        /// Milliseconds since the newest checkpoint was cut.
+        var checkpointAge: UInt64?
+        /// The token of the lease that this mount has.
+        var lease: UInt32?
+        var health = "answers"
         /// Whether nobody else can write the volume.
         var holdsLease = false
     }
@@ -112,7 +119,7 @@ final class VolumeNetwork: Sendable {
                 blobs: LateBlobStore(network: late),
                 heads: LateHeadStore(network: late)
             )
-            try await setReader(volume, environment, url)
+            try await setReader(volume, environment, url, patience: options.timeout)
             let checkpointer = Checkpointer(environment)
             if !readOnly {
                 try await open(checkpointer, volume, name, options, isFound: isFound)
@@ -194,9 +201,11 @@ final class VolumeNetwork: Sendable {
     static func setReader(
         _ volume: Volume,
         _ environment: CheckpointEnvironment,
-        _ url: NetworkURL
+        _ url: NetworkURL,
+        patience: Duration
     ) async throws(CommandFailure) -> NetworkPlacedReader {
         var settings = PlacedReaderSettings()
+        settings.patience = patience
         // A copy on the same disk as the nodes saves nothing.
         if case .embedded = url { settings.diskBytesMax = 0 }
         let chosen = settings
@@ -249,7 +258,14 @@ final class VolumeNetwork: Sendable {
             waitingFor = late.failure?.message ?? "the network"
         } else if publishes, !status.isOpen, status.stopped == nil {
             waitingFor = "the ledger, for the lease"
+        } else if let error = status.lastError, error.isTransient, status.stopped == nil {
+            waitingFor = "the network: \(CommandFailure(error, volume: name).message)"
         }
+        let now = LinuxTimeSource().nowMilliseconds
+        let health =
+            late.found == nil
+            ? "does not answer"
+            : status.lastError.map { CommandFailure($0, volume: name).message } ?? "answers"
         return Report(
             sequence: status.sequence,
             manifest: status.manifest.map { "\($0)" },
@@ -258,6 +274,11 @@ final class VolumeNetwork: Sendable {
             step: status.step,
             lastError: status.lastError.map { "\($0)" },
             stopped: status.stopped.map { CommandFailure($0, volume: name).message },
+            packsInFlight: status.packsInFlight,
+            bytesInFlight: status.bytesInFlight,
+            checkpointAge: status.cutAt.map { now > $0 ? now - $0 : 0 },
+            lease: status.stopped == nil ? status.token : nil,
+            health: health,
             holdsLease: status.token != nil && status.stopped == nil
         )
     }

@@ -64,7 +64,25 @@ struct StatusReport: Codable, Sendable {
     var unpublishedBytes: UInt64
     /// Milliseconds that the oldest unpublished change waits.
     var unpublishedAge: UInt64
-    /// What the volume waits for before it can be published: the network, the lease.
+    /// Bytes a second that lately went to the network.
+    var uploadRate: UInt64
+    /// How long the rest takes at this rate; nil while nothing is known of it.
+    var uploadSeconds: UInt64?
+    /// Packs that are on their way to storage nodes, and their bytes.
+    var packsInFlight: Int
+    var bytesInFlight: Int
+    /// Bytes of the log that can not go before they are on the network.
+    var logBytes: UInt64
+    /// Where writes begin to wait; nil without a network.
+    var logBytesMax: UInt64?
+    var writersWaiting: Int
+    /// Milliseconds since the newest published checkpoint was cut.
+    var checkpointAge: UInt64?
+    /// The token of the lease; nil when this mount has none.
+    var lease: UInt32?
+    /// Of the network: "answers", "does not answer", or what it answered last.
+    var networkHealth: String?
+    /// What the volume waits for before it goes on: the network, the lease, room.
     var waitingFor: String?
     /// How often the kernel asked for what since the volume was mounted, by its names for requests.
     var requests: [String: UInt64]?
