@@ -92,7 +92,7 @@ SEEDS ?= 20000
 crash: build-tests
 	WALRUS_CRASH_SEEDS=$(SEEDS) \
 		$(SWIFT) test $(SWIFT_FLAGS) --skip-build --no-parallel \
-		--filter 'PowerCutTests|DiskErrorTests|RotTests'
+		--filter 'PowerCutTests|DiskErrorTests|VolumeTests.FullDiskTests|RotTests'
 
 # The gate: format, strict build, layering, tests, tidy (the last three are the build's flags and
 # the tests themselves).
@@ -125,14 +125,17 @@ bench-encoder: build
 # Every case of the POSIX suite, as root and as a user, against the machine's own filesystem.
 conformance: build-tests
 	WALRUS_POSIX=full $(SWIFT) test $(SWIFT_FLAGS) --skip-build --no-parallel \
-		--filter 'PosixTests|FileLifeTests|MountOptionTests|WritebackTests|FullDiskTests'
+		--filter 'PosixTests|FileLifeTests|MountOptionTests|WritebackTests|FullDisk'
 
 # stress-ng's filesystem class for so many seconds, fio with verification, then a directory and a
-# file of so many entries and extents, which takes a quarter of an hour; root only.
+# file of so many entries and extents, which takes a quarter of an hour; then so many rounds of
+# killing a mount under load; root only.
 STRESS_SECONDS ?= 120
 STRESS_COUNT ?= 1000000
+KILLS ?= 200
 stress: build test-setup
 	bash Tests/Stress/stress.sh $(BIN)/walrusfs $(STRESS_SECONDS) $(STRESS_COUNT)
+	bash Tests/Stress/kills.sh $(BIN)/walrusfs $(KILLS)
 
 # Ratios against the machine's own filesystem and bindfs, in one run; needs root and 20 minutes.
 # Without bindfs the comparison with it is left out, and the bench says so.

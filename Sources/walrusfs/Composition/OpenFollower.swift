@@ -107,7 +107,12 @@ final class OpenFollower: ServedVolume {
             blobs: LateBlobStore(network: late),
             heads: LateHeadStore(network: late)
         )
-        let reader = try await VolumeNetwork.setReader(followed.volume, environment, url)
+        let reader = try await VolumeNetwork.setReader(
+            followed.volume,
+            environment,
+            url,
+            patience: options.timeout
+        )
         do throws(CheckpointError) {
             let follower = try Follower(
                 environment,
