@@ -3,7 +3,7 @@
 
 package import Codec
 
-/// "Give me this shard's slivers of this kind, from this blob on."
+/// Asks for the slivers of one kind of a shard, from a blob on.
 package struct ShardSyncRequest: Hashable, Sendable {
     /// The most slivers that may be asked for at once; the reference's limit.
     package static let countMax: UInt64 = 100_000

@@ -15,8 +15,10 @@ extension Volume {
         if let plan = seams.withLock({ $0.faultPlan }) { plan(point) }
     }
 
-    /// Frees segments of the log that are kept for little, without the network: what lives of them
-    /// is appended once more, then they go. A crash on the way leaves both copies, or the new one.
+    /// Frees segments of the log that are kept for little, without the network.
+    ///
+    /// What lives of them is appended once more, then they go. A crash on the way leaves both
+    /// copies, or the new one.
     ///
     /// `quarters` is how much of a segment may live, of four.
     ///

@@ -83,7 +83,7 @@ struct CompactionTests {
     private func harness() throws -> VolumeHarness {
         var configuration = VolumeConfiguration()
         configuration.cleanCap = 0
-        configuration.logCap = 24 * VolumeCore.segmentBytes
+        configuration.logCap = 24 * (16 << 10)
         let harness = VolumeHarness(configuration, segmentSize: 16 << 10)
         try harness.open(InMemoryFileSystem())
         try harness.volume.makeRoot()

@@ -87,7 +87,8 @@ struct DeepCheckTests {
 
     @Test func rotInTheLogIsTracedToItsFile() async throws {
         let world = try await World()
-        let path = "/state/log/" + (try #require(try world.disk.list("/state/log").last))
+        let segments = try world.disk.list("/state/log").filter { $0.hasSuffix(".seg") }
+        let path = "/state/log/" + (try #require(segments.last))
         let size = try #require(try world.disk.status(path)?.size)
         let bytes = try #require(try world.disk.readWholeFile(path))
         let needle = Array(noise(5000, seed: 9).prefix(16))

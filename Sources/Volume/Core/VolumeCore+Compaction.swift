@@ -43,7 +43,7 @@ extension VolumeCore {
             segments: hotBytes.count,
             atLastLook: hotAtLastLook,
             sinceLook: time.uptime - lastLook,
-            segmentBytes: Self.segmentBytes,
+            segmentBytes: UInt64(log.segmentSize),
             cap: configuration.logCap
         )
     }

@@ -100,6 +100,7 @@ final class FollowedDatabase: RowDatabase {
 
     // MARK: - What a checkpoint never has
 
+    var logPages: Int { 0 }
     func orphans() throws(VolumeError) -> [UInt64] { [] }
     func hasDirtyKeys(after generation: UInt64) throws(VolumeError) -> Bool { false }
     func dirtyGeneration(of table: RowTable, _ key: [UInt8]) throws(VolumeError) -> UInt64? { nil }
@@ -114,6 +115,8 @@ final class FollowedDatabase: RowDatabase {
     // MARK: - What is not done to it
 
     func apply(_ batch: RowBatch, generation: UInt64?) throws(VolumeError) { throw .readOnly }
+    func dropTransaction() throws(VolumeError) { throw .readOnly }
+    func reader() throws(VolumeError) -> any RowReader { throw .readOnly }
     func markDirty(_ keys: [RowImage], generation: UInt64) throws(VolumeError) { throw .readOnly }
     func commit(_ totals: ViewTotals) throws(VolumeError) { throw .readOnly }
     func forgetDirty(upTo generation: UInt64) throws(VolumeError) { throw .readOnly }
@@ -130,6 +133,8 @@ final class FollowedDatabase: RowDatabase {
 
 /// The log of a mount that writes nothing.
 final class NoLog: OperationLog {
+    let segmentSize = 0
+    let isShortOfRoom = false
     let lastLSN: UInt64 = 0
     let durableLSN: UInt64 = 0
 
@@ -149,6 +154,11 @@ final class NoLog: OperationLog {
     ) throws(VolumeError) { throw .notFound }
 
     func replay(
+        after lsn: UInt64,
+        _ body: (LogEntry) throws(VolumeError) -> Void
+    ) throws(VolumeError) {}
+
+    func repeatEntries(
         after lsn: UInt64,
         _ body: (LogEntry) throws(VolumeError) -> Void
     ) throws(VolumeError) {}

@@ -153,9 +153,10 @@ extension FollowedVolume: MountableVolume {
     package func readDirectory(
         _ handle: HandleNumber,
         after cookie: UInt64,
+        withAttributes: Bool,
         _ body: (DirectoryEntry) -> Bool
     ) throws(VolumeError) {
-        try volume.readDirectory(handle, after: cookie, body)
+        try volume.readDirectory(handle, after: cookie, withAttributes: withAttributes, body)
     }
 
     package func releaseDirectory(_ handle: HandleNumber) { volume.releaseDirectory(handle) }

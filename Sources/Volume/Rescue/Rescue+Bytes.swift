@@ -90,15 +90,17 @@ extension Rescue {
 }
 
 extension Volume {
-    /// The parts of an open file's range that are no holes; each is in the log, or nothing of it is,
-    /// so that what is here is read whatever else can not be.
+    /// The parts of an open file's range that are no holes.
+    ///
+    /// Each is in the log, or nothing of it is, so that what is here is read whatever else can not
+    /// be.
     func stretches(
         of handle: HandleNumber,
         from offset: UInt64,
         count: Int
     ) throws(VolumeError) -> [Range<UInt64>] {
         let parts = try locked { (core) throws(VolumeError) in
-            try core.planRead(handle.rawValue, offset: offset, count: count).map { part in
+            try core.planRead(handle, offset: offset, count: count).map { part in
                 let isHere =
                     switch part.source {
                     case .hole: nil as Bool?

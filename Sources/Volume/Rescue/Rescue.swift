@@ -112,7 +112,9 @@ package struct Rescue<Target: RescueTarget>: Sendable {
         }
         for entry in try entries(of: branch.inode.inode) {
             if Task.isCancelled { throw .cancelled }
-            let inode = entry.attributes
+            guard let inode = entry.attributes else {
+                preconditionFailure("a listing that asks for attributes has them")
+            }
             let (isNewName, isWanted) = try reading { () throws(VolumeError) in
                 if branch.isWhole { return (true, true) }
                 if try work.unpublished.has(branch.inode.inode, entry.name) { return (true, true) }

@@ -225,6 +225,17 @@ final class OpenFollower: ServedVolume {
         return report
     }
 
+    func check(
+        isDeep: Bool,
+        _ progress: @escaping @Sendable (Progress) async -> Void
+    ) async throws(CommandFailure) -> CheckReport {
+        throw CommandFailure(
+            .usage,
+            "'\(name)' is mounted as a follower, which holds nothing of its own to check",
+            advice: "check it where it is written"
+        )
+    }
+
     func close() async {
         working.cancel()
         await working.value

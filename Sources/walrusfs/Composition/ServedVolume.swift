@@ -21,6 +21,12 @@ protocol ServedVolume: Sendable {
 
     func status(mountpoint: String, isReadOnly: Bool) async -> StatusReport
 
+    /// Checks the volume as it is now; with `isDeep` every byte is read back.
+    func check(
+        isDeep: Bool,
+        _ progress: @escaping @Sendable (Progress) async -> Void
+    ) async throws(CommandFailure) -> CheckReport
+
     /// Makes everything durable locally and lets go, from the top down.
     func close() async
 }

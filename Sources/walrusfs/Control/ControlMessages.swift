@@ -65,17 +65,17 @@ struct StatusReport: Codable, Sendable {
     /// Milliseconds that the oldest unpublished change waits.
     var unpublishedAge: UInt64
     /// Bytes a second that lately went to the network.
-    var uploadRate: UInt64
+    var uploadRate: UInt64 = 0
     /// How long the rest takes at this rate; nil while nothing is known of it.
     var uploadSeconds: UInt64?
     /// Packs that are on their way to storage nodes, and their bytes.
-    var packsInFlight: Int
-    var bytesInFlight: Int
+    var packsInFlight = 0
+    var bytesInFlight = 0
     /// Bytes of the log that can not go before they are on the network.
-    var logBytes: UInt64
+    var logBytes: UInt64 = 0
     /// Where writes begin to wait; nil without a network.
     var logBytesMax: UInt64?
-    var writersWaiting: Int
+    var writersWaiting = 0
     /// Milliseconds since the newest published checkpoint was cut.
     var checkpointAge: UInt64?
     /// The token of the lease; nil when this mount has none.

@@ -81,7 +81,7 @@ struct CheckpointCrashTests {
         try volume.makeFile("pages-\(round)")
         let pages = try volume.lookup(.root, volume.name("pages-\(round)")).inode
         let handle = try volume.open(pages, flags: [.write], context: someone)
-        for page in 0..<30 {
+        for page in 0..<60 {
             let bytes = noise(10_000, seed: UInt64(1000 * round + page))
             try volume.write(handle, UInt64(page % 5) * 10_000, bytes)
         }

@@ -110,7 +110,10 @@ struct ReadOnlyBlobs: BlobStore {
     var metadataLength: UInt64 { blobs.metadataLength }
     func encodedLength(of length: UInt64) -> UInt64? { blobs.encodedLength(of: length) }
 
-    func store(_ bytes: [UInt8]) async throws(BlobStoreError) -> StoredBlob {
+    func store(
+        _ bytes: [UInt8],
+        registered: (@Sendable () -> Void)?
+    ) async throws(BlobStoreError) -> StoredBlob {
         throw .invalidRequest("a follower stores nothing")
     }
 
