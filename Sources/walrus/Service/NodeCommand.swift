@@ -155,7 +155,10 @@ struct NodeRunCommand: AsyncParsableCommand {
         do {
             records = try await ledger.nodes()
         } catch {
-            throw ServiceFailure("the ledger does not say whose key \(service.key) is: \(error)")
+            throw ServiceFailure(
+                "\(service.key) is not the key of a node that the network started with, and the "
+                    + "ledger does not say who came later: \(error)"
+            )
         }
         guard let record = records.first(where: { $0.protocolKey == key }) else {
             throw ServiceFailure(
