@@ -18,7 +18,7 @@ BENCH ?=
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: run setup test-setup build build-tests test mount-test check crash format format-check \
-	bench bench-encoder bench-files conformance stress simulate sanitize golden install uninstall clean
+	bench bench-encoder bench-files bench-workloads conformance stress simulate sanitize golden install uninstall clean
 
 run: setup build
 	@mkdir -p $(MOUNTPOINT)
@@ -142,6 +142,12 @@ stress: build test-setup
 bench-files: build test-setup
 	-$(call install_packages,$(BENCH_PACKAGES))
 	python3 Tests/Bench/bench.py --walrusfs $(BIN)/walrusfs --requests $(BENCH)
+
+# Workloads of a folder outside of this project, in one run; `WORKLOADS` is that folder.
+WORKLOADS ?=
+bench-workloads: build
+	-$(call install_packages,$(BENCH_PACKAGES) fio rsync)
+	bash Tests/Bench/workloads.sh $(BIN)/walrusfs $(WORKLOADS) .build/workloads $(BENCH)
 
 bench: bench-encoder bench-files
 
