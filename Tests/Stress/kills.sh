@@ -10,7 +10,7 @@
 # (Docs/Decisions/0103). Then: fsck is clean, the journal is true, the work goes on. At the end all is
 # published, a second state directory made from the key has the same tree, everything is removed, and
 # neither segments of the log nor packs are left. Needs rsync, git, sqlite3 and fio.
-set -euo pipefail
+set -euo pipefail -m
 walrusfs=$(realpath "$1")
 rounds=${2:-12}
 RANDOM=${3:-$((SRANDOM % 32768))}
@@ -43,7 +43,8 @@ trap finish EXIT
 # A worker ends by itself when the mount is gone: its tool fails.
 stop_workers() {
     for pid in "${workers[@]}"; do
-        kill "$pid" 2> /dev/null || true
+        # With the tool that it runs: each is a process group of its own (set -m).
+        kill -KILL -- "-$pid" 2> /dev/null || true
         wait "$pid" 2> /dev/null || true
     done
     workers=()
@@ -55,8 +56,10 @@ copy_worker() {
     for ((i = 0; ; i++)); do
         cp -a "$folder/tree" "$mnt/cp/$1-$i" && note "tree cp/$1-$i" || return 0
         ((i % 3 == 2)) || continue
+        note "going cp/$1-$i"
         mv "$mnt/cp/$1-$i" "$mnt/cp/moved-$1-$i" && note "gone cp/$1-$i" &&
             note "tree cp/moved-$1-$i" || return 0
+        note "going cp/moved-$1-$i"
         rm -rf "$mnt/cp/moved-$1-$i" && note "gone cp/moved-$1-$i" || return 0
     done
 }
@@ -78,23 +81,24 @@ sqlite_worker() {
             note "row $1-$i" || return 0
     done
 }
+# As a thread, because fio's processes are in a session of their own, where kill does not find them.
 fio_worker() {
     for ((i = 0; ; i++)); do
         fio --name=f --filename="$mnt/fio/$1-$i" --rw=randwrite --bs=4k-32k --size=2m --fsync=16 \
-            --ioengine=psync --verify=crc32c --do_verify=0 --minimal > /dev/null 2>&1 &&
+            --ioengine=psync --verify=crc32c --do_verify=0 --thread --minimal > /dev/null 2>&1 &&
             note "fio $1-$i" || return 0
     done
 }
 sync_worker() {
     for ((i = 0; ; i++)); do
-        dd if="$folder/tree/blob" of="$mnt/synced/$1-$((i % 40))" conv=fsync status=none &&
-            note "blob synced/$1-$((i % 40))" || return 0
+        dd if="$folder/tree/blob" of="$mnt/synced/$1-$i" conv=fsync status=none &&
+            note "blob synced/$1-$i" || return 0
     done
 }
 
 status() { "$walrusfs" status --json v | python3 -c "import json, sys; print(json.load(sys.stdin)['$1'])"; }
 
-# The last word about a name counts: what was removed later is not looked for.
+# What was about to be moved or removed may be there or not, or in part.
 check() {
     git -C "$mnt/git" fsck --no-dangling --no-progress 2> "$folder/git.log" ||
         { cat "$folder/git.log"; return 1; }
@@ -104,7 +108,7 @@ check() {
     [ ! -s "$folder/missing" ] || { echo "rows are missing:"; cat "$folder/missing"; return 1; }
     while read -r kind name; do
         case $kind in
-            tree) grep -qx "gone $name" "$journal" || diff -r "$folder/tree" "$mnt/$name" ;;
+            tree) grep -qx "going $name" "$journal" || diff -r "$folder/tree" "$mnt/$name" ;;
             gone) [ ! -e "$mnt/$name" ] ;;
             commit) git -C "$mnt/git" merge-base --is-ancestor "$name" HEAD ;;
             fio) fio --name=f --filename="$mnt/fio/$name" --rw=randwrite --bs=4k-32k --size=2m \

@@ -16,9 +16,6 @@ package struct DiskFaults: Sendable {
     package var writesUntilFailure: Int?
     /// So many changes that need room get it, and then none does: ENOSPC, writes half done.
     package var growthsUntilFull: Int?
-    /// Writes to files whose path ends so need room also where something lies already, as on disks
-    /// that copy what is written.
-    package var overwritesNeedRoomIn: String?
     /// What they are refused with: ENOSPC, or EDQUOT.
     package var fullCode: Int32 = ENOSPC
     /// So many changes are refused for want of room before there is some again; nil: all are.
@@ -39,10 +36,6 @@ package struct DiskFaults: Sendable {
     }
     mutating func takeReadFailure() -> Bool { Self.isDue(&readsUntilFailure) }
     mutating func takeWriteFailure() -> Bool { Self.isDue(&writesUntilFailure) }
-
-    func needsRoom(_ growth: Int, of path: String) -> Bool {
-        growth > 0 || overwritesNeedRoomIn.map { path.hasSuffix($0) } ?? false
-    }
 
     /// Whether there is no room; stays so until it was refused often enough, or the faults are set
     /// anew.
