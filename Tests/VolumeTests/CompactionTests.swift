@@ -1,3 +1,4 @@
+import Synchronization
 import SystemIO
 import Testing
 
@@ -40,6 +41,24 @@ struct CompactionTests {
         // When it is full, every few seconds.
         #expect(isDue(64, atLastLook: 64, seconds: 5))
         #expect(!isDue(64, atLastLook: 64, seconds: 4))
+    }
+
+    /// Without a network nothing but compaction ever shortens the log.
+    @Test func aLogWithoutACapIsLookedAtToo() {
+        func isDue(_ segments: Int, atLastLook: Int) -> Bool {
+            CompactionPlan.isDue(
+                segments: segments,
+                atLastLook: atLastLook,
+                sinceLook: .seconds(100),
+                segmentBytes: 64 << 20,
+                cap: .max
+            )
+        }
+        #expect(!isDue(15, atLastLook: 0))
+        #expect(isDue(16, atLastLook: 0))
+        // However much lives: not again until there is more.
+        #expect(!isDue(10_000, atLastLook: 9000))
+        #expect(isDue(10_126, atLastLook: 9000))
     }
 
     /// The place of each byte of a slice, by where the pieces say it is.
@@ -113,6 +132,52 @@ struct CompactionTests {
         try harness.kill()
         #expect(try harness.volume.contents(inode) == expected)
         try harness.crash(seed: 7)
+        let report = try harness.volume.check()
+        #expect(report.isClean, "\(report.problems)")
+    }
+
+    /// A view that a full disk took from us is given the moved pieces again, and until it has them
+    /// no segment goes in which it would look for the bytes.
+    @Test(arguments: [false, true]) func aFullDiskLosesNoMove(isKilled: Bool) throws {
+        let harness = try harness()
+        let volume = harness.volume
+        let inode = try volume.makeFile("pages", [UInt8](repeating: 0, count: 8 << 10))
+        let handle = try volume.open(inode, flags: [.read, .write], context: someone)
+        var expected = [UInt8](repeating: 0, count: 8 << 10)
+        for round in 0..<60 {
+            let page = noise(1 << 10, seed: UInt64(round))
+            let at = (1 + round % 7) << 10
+            try volume.write(handle, UInt64(at), page)
+            expected.replaceSubrange(at..<at + page.count, with: page)
+        }
+        try volume.synchronize()
+        let sparse = try harness.disk.list("/log")
+        // The database's own log must have to grow, and not begin anew in what it has.
+        for number in 0..<3000 { try volume.makeFile("f\(number)") }
+
+        let disk = harness.disk
+        volume.setFaultPlan { point in
+            if point == .compaction { disk.faults.growthsUntilFull = 0 }
+        }
+        #expect(throws: VolumeError.noSpace) { try volume.compact(quarters: 4) }
+        #expect(volume.core.withLock { $0.isViewWaiting }, "the view had no room")
+        try volume.locked { (core) throws(VolumeError) in try core.trimLog() }
+        #expect(Set(try harness.disk.list("/log")).isSuperset(of: sparse))
+        #expect(try volume.contents(inode) == expected)
+
+        if isKilled {
+            try harness.kill()
+            #expect(try harness.volume.contents(inode) == expected)
+            harness.disk.faults = DiskFaults()
+        } else {
+            harness.disk.faults = DiskFaults()
+            harness.time.advance(by: .seconds(2000))
+            while try volume.tick() {}
+            let left = Set(try harness.disk.list("/log"))
+            #expect(!left.isSuperset(of: sparse), "what nobody needs is gone")
+            try harness.kill()
+            #expect(try harness.volume.contents(inode) == expected)
+        }
         let report = try harness.volume.check()
         #expect(report.isClean, "\(report.problems)")
     }

@@ -26,6 +26,9 @@ enum CompactionPlan {
         return victims
     }
 
+    /// What counts as the cap of a log that has none but the disk, as without a network.
+    static let capWithoutCap: UInt64 = 4 << 30
+
     /// Whether it is time to look for what lives: from a quarter of the log's cap on, when there is
     /// an eighth more than at the last look, or every few seconds while the log is full.
     static func isDue(
@@ -36,7 +39,7 @@ enum CompactionPlan {
         cap: UInt64
     ) -> Bool {
         let bytes = UInt64(segments) * segmentBytes
-        guard segments >= 2, bytes * 4 >= cap else { return false }
+        guard segments >= 2, bytes >= min(cap, capWithoutCap) / 4 else { return false }
         if bytes + segmentBytes > cap { return sinceLook >= .seconds(5) }
         return segments > atLastLook + atLastLook / 8
     }
