@@ -119,6 +119,13 @@ struct FollowTests {
             try reader.walrusfs("umount", reader.mountpoint)
             let writing = try reader.run("mount", "--take-over", "volume", reader.mountpoint)
             #expect(writing.status == 77, "\(writing)")
+            // There is no view of its own to check, and a check makes none.
+            for option in ["-n", "--repair", "--rebuild"] {
+                let check = try reader.run("fsck", option, "volume")
+                #expect(check.status == 8 && check.errors.contains("follow"), "\(check)")
+            }
+            let view = reader.home + "/volumes/volume/volume.db"
+            #expect(!FileManager.default.fileExists(atPath: view))
         }
     }
 

@@ -17,11 +17,22 @@ struct VolumeMender {
         self.path = path
     }
 
-    private func hold() throws(CommandFailure) -> StateDirectory {
+    /// Locks the state, unless it is one that only follows: it has no view of its own, and opening
+    /// it would make one.
+    private func hold() throws(CommandFailure) -> (StateDirectory, VolumeSettings) {
+        let state: StateDirectory
         do throws(StateError) {
-            return try StateDirectory.open(path, disk: disk)
+            state = try StateDirectory.open(path, disk: disk)
         } catch {
             throw CommandFailure(error, volume: name)
+        }
+        do throws(CommandFailure) {
+            let settings = try VolumeSettings.read(path, volume: name, files: disk)
+            if settings.follows == true { throw CommandFailure(followerOnly: name) }
+            return (state, settings)
+        } catch {
+            state.unlock()
+            throw error
         }
     }
 
@@ -44,9 +55,8 @@ struct VolumeMender {
         isDeep: Bool,
         _ progress: @escaping @Sendable (Progress) -> Void
     ) async throws(CommandFailure) -> CheckReport {
-        let state = try hold()
+        let (state, settings) = try hold()
         defer { state.unlock() }
-        let settings = try VolumeSettings.read(path, volume: name, files: disk)
         let volume: Volume
         do throws(StateError) {
             volume = try open(state)
@@ -116,9 +126,8 @@ struct VolumeMender {
 
     /// Makes the database anew, unless it is whole.
     func rebuild(acceptsLoss: Bool) async throws(CommandFailure) -> CheckReport {
-        let state = try hold()
+        let (state, settings) = try hold()
         defer { state.unlock() }
-        let settings = try VolumeSettings.read(path, volume: name, files: disk)
         if let report = soundReport(state) { return report }
         return try await withReader(state, settings) { (reader) async throws(CommandFailure) in
             let rebuild = ViewRebuild(
