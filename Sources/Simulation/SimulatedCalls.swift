@@ -3,6 +3,7 @@
 // here as they are. What is lost, either way, shows as it does over a socket: no answer in time.
 
 internal import Synchronization
+internal import SystemIO
 
 /// One life of a service, from its start to its crash.
 ///
@@ -74,7 +75,7 @@ package final class SimulatedCalls: Sendable {
         timeout: UInt64,
         _ body: @escaping @Sendable (Target) async -> Result
     ) async -> Swift.Result<Result, SimulatedCallFailure> {
-        let answer = Answer<Swift.Result<Result, SimulatedCallFailure>>()
+        let answer = OneShot<Swift.Result<Result, SimulatedCallFailure>>()
         let clock = world.clock
         clock.schedule(after: timeout) { answer.resolve(.failure(.timeout)) }
         guard !sender.isOver else { return await answer.wait(cancelled: .failure(.cancelled)) }

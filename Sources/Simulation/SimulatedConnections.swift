@@ -1,17 +1,43 @@
 package import BlobModel
 package import Ledger
 
+/// The way from one service to another in a simulated world.
+private struct SimulatedRoute<Target: Sendable>: Sendable {
+    let calls: SimulatedCalls
+    let sender: SimulatedLife
+    let name: String
+    let target: @Sendable () -> (life: SimulatedLife, target: Target)?
+    /// As long as the HTTP client waits for an answer, in nanoseconds.
+    private let timeout: UInt64 = 10_000_000_000
+
+    /// Asks, and waits `patience` longer than an answer takes at most.
+    func ask<Answer: Sendable, Failure: Error>(
+        _ what: String,
+        patience: Duration,
+        _ question: @escaping @Sendable (Target) async throws(Failure) -> Answer
+    ) async -> Result<Result<Answer, Failure>, SimulatedCallFailure> {
+        await calls.call(
+            from: sender,
+            to: target,
+            named: name,
+            what,
+            timeout: timeout + UInt64(patience / .nanoseconds(1))
+        ) { target -> Result<Answer, Failure> in
+            do throws(Failure) {
+                return .success(try await question(target))
+            } catch {
+                return .failure(error)
+            }
+        }
+    }
+}
+
 /// A storage node in a simulated world, spoken to as over a socket: slivers come as bytes.
 package struct SimulatedNodeConnection: StorageNodeConnection {
     package typealias Target =
         @Sendable () -> (life: SimulatedLife, target: any StorageNodeConnection)?
 
-    private let calls: SimulatedCalls
-    private let sender: SimulatedLife
-    private let name: String
-    private let target: Target
-    /// As long as the HTTP client waits for an answer, in nanoseconds.
-    private static let timeout: UInt64 = 10_000_000_000
+    private let route: SimulatedRoute<any StorageNodeConnection>
 
     package init(
         _ calls: SimulatedCalls,
@@ -19,10 +45,7 @@ package struct SimulatedNodeConnection: StorageNodeConnection {
         to name: String,
         _ target: @escaping Target
     ) {
-        self.calls = calls
-        self.sender = sender
-        self.name = name
-        self.target = target
+        route = SimulatedRoute(calls: calls, sender: sender, name: name, target: target)
     }
 
     private func ask<Answer: Sendable>(
@@ -31,23 +54,10 @@ package struct SimulatedNodeConnection: StorageNodeConnection {
         _ question:
             @escaping @Sendable (any StorageNodeConnection) async throws(NodeError) -> Answer
     ) async throws(NodeError) -> Answer {
-        let outcome = await calls.call(
-            from: sender,
-            to: target,
-            named: name,
-            what,
-            timeout: Self.timeout + UInt64(patience / .nanoseconds(1))
-        ) { node -> Result<Answer, NodeError> in
-            do throws(NodeError) {
-                return .success(try await question(node))
-            } catch {
-                return .failure(error)
-            }
-        }
-        switch outcome {
+        switch await route.ask(what, patience: patience, question) {
         case .success(let answer): return try answer.get()
         case .failure(.cancelled): throw .cancelled
-        case .failure(let failure): throw .unreachable("\(name): \(failure)")
+        case .failure(let failure): throw .unreachable("\(route.name): \(failure)")
         }
     }
 
@@ -167,11 +177,7 @@ package struct SimulatedLedgerConnection: LedgerConnection {
     package typealias Target =
         @Sendable () -> (life: SimulatedLife, target: any LedgerConnection)?
 
-    private let calls: SimulatedCalls
-    private let sender: SimulatedLife
-    private let name: String
-    private let target: Target
-    private static let timeout: UInt64 = 10_000_000_000
+    private let route: SimulatedRoute<any LedgerConnection>
 
     package init(
         _ calls: SimulatedCalls,
@@ -179,32 +185,16 @@ package struct SimulatedLedgerConnection: LedgerConnection {
         to name: String,
         _ target: @escaping Target
     ) {
-        self.calls = calls
-        self.sender = sender
-        self.name = name
-        self.target = target
+        route = SimulatedRoute(calls: calls, sender: sender, name: name, target: target)
     }
 
     private func ask<Answer: Sendable>(
         _ what: String,
-        wait: UInt64 = 0,
+        patience: Duration = .zero,
         isSent: Bool = false,
         _ question: @escaping @Sendable (any LedgerConnection) async throws(LedgerError) -> Answer
     ) async throws(LedgerError) -> Answer {
-        let outcome = await calls.call(
-            from: sender,
-            to: target,
-            named: name,
-            what,
-            timeout: Self.timeout + wait * 1_000_000
-        ) { ledger -> Result<Answer, LedgerError> in
-            do throws(LedgerError) {
-                return .success(try await question(ledger))
-            } catch {
-                return .failure(error)
-            }
-        }
-        switch outcome {
+        switch await route.ask(what, patience: patience, question) {
         case .success(let answer): return try answer.get()
         case .failure(.timeout) where isSent: throw .outcomeUnknown("no answer")
         case .failure(.cancelled): throw .cancelled
@@ -236,7 +226,10 @@ package struct SimulatedLedgerConnection: LedgerConnection {
         limit: Int,
         waitMilliseconds: UInt64
     ) async throws(LedgerError) -> [Block] {
-        try await ask("blocks from \(height)", wait: waitMilliseconds) {
+        try await ask(
+            "blocks from \(height)",
+            patience: .milliseconds(Int64(clamping: waitMilliseconds))
+        ) {
             (ledger) async throws(LedgerError) in
             try await ledger.blocks(
                 from: height,

@@ -1,4 +1,3 @@
-internal import Synchronization
 package import SystemIO
 
 /// The clocks of one machine in a simulated world.
@@ -24,7 +23,7 @@ package final class SimulatedTime: TimeSource {
     package var uptime: Duration { .nanoseconds(clock.now) }
 
     package func sleep(for duration: Duration) async throws {
-        let answer = Answer<Bool>()
+        let answer = OneShot<Bool>()
         if duration > .zero {
             // Rounded up: who sleeps until a moment must find that it has come.
             let (seconds, attoseconds) = duration.components
@@ -37,53 +36,6 @@ package final class SimulatedTime: TimeSource {
         }
         guard await answer.wait(cancelled: false), !Task.isCancelled else {
             throw CancellationError()
-        }
-    }
-}
-
-/// A value that comes once, for one task; the first to resolve wins.
-final class Answer<Value: Sendable>: Sendable {
-    private enum State {
-        case empty
-        case waiting(CheckedContinuation<Value, Never>)
-        case resolved(Value)
-    }
-
-    // Guards the state; continuations are resumed outside.
-    private let state = Mutex(State.empty)
-
-    func resolve(_ value: Value) {
-        let waiter = state.withLock { state -> CheckedContinuation<Value, Never>? in
-            switch state {
-            case .empty:
-                state = .resolved(value)
-                return nil
-            case .waiting(let continuation):
-                state = .resolved(value)
-                return continuation
-            case .resolved: return nil
-            }
-        }
-        waiter?.resume(returning: value)
-    }
-
-    /// - Precondition: Called once.
-    func wait(cancelled: Value) async -> Value {
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let ready = state.withLock { state -> Value? in
-                    switch state {
-                    case .empty:
-                        state = .waiting(continuation)
-                        return nil
-                    case .waiting: preconditionFailure("Only one task waits.")
-                    case .resolved(let value): return value
-                    }
-                }
-                if let ready { continuation.resume(returning: ready) }
-            }
-        } onCancel: {
-            resolve(cancelled)
         }
     }
 }
