@@ -83,12 +83,6 @@ struct PosixDifference {
             row: "reads that the page cache answers"
         ),
         PosixDifference(
-            prefix: "of a running program: open 3 rdonly|trunc",
-            local: "ETXTBSY p:",
-            volume: "ETXTBSY p:mc",
-            row: "O_RDONLY and O_TRUNC"
-        ),
-        PosixDifference(
             prefix: "times of read at the end",
             local: " f:a",
             volume: " f:",
