@@ -106,11 +106,14 @@ check() {
     sqlite3 "$mnt/db/db" 'SELECT name FROM t' | sort > "$folder/rows"
     sed -n 's/^row //p' "$journal" | sort | comm -23 - "$folder/rows" > "$folder/missing"
     [ ! -s "$folder/missing" ] || { echo "rows are missing:"; cat "$folder/missing"; return 1; }
+    git -C "$mnt/git" rev-list HEAD | sort > "$folder/commits"
+    sed -n 's/^commit //p' "$journal" | sort | comm -23 - "$folder/commits" > "$folder/missing"
+    [ ! -s "$folder/missing" ] || { echo "commits are missing:"; cat "$folder/missing"; return 1; }
     while read -r kind name; do
         case $kind in
+            row | commit) ;;
             tree) grep -qx "going $name" "$journal" || diff -r "$folder/tree" "$mnt/$name" ;;
             gone) [ ! -e "$mnt/$name" ] ;;
-            commit) git -C "$mnt/git" merge-base --is-ancestor "$name" HEAD ;;
             fio) fio --name=f --filename="$mnt/fio/$name" --rw=randwrite --bs=4k-32k --size=2m \
                 --ioengine=psync --verify=crc32c --verify_only --minimal > /dev/null ;;
             blob) cmp "$folder/tree/blob" "$mnt/$name" ;;
