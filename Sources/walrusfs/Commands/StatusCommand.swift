@@ -88,6 +88,7 @@ struct StatusCommand: ParsableCommand {
         if let health = report.networkHealth {
             add("lease", report.lease.map { "held (\($0))" } ?? "not held")
             add("health", health)
+            add("garbage", report.garbage?.waiting)
         }
         return lines
     }

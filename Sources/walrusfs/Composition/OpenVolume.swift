@@ -202,6 +202,29 @@ final class OpenVolume: ServedVolume {
         }
     }
 
+    func collect(
+        immediately: Bool,
+        _ progress: @escaping @Sendable (Progress) async -> Void
+    ) async throws(CommandFailure) -> GarbageReport {
+        guard let network else {
+            throw CommandFailure(
+                .unavailable,
+                "the volume '\(name)' has no network",
+                advice: "its files take no room but on this machine"
+            )
+        }
+        let volume = volume
+        do throws(VolumeError) {
+            // Removed files that wait for their removal are no waste before that.
+            try await background.pool.run { () throws(VolumeError) in
+                while try volume.tick() {}
+            }
+        } catch {
+            throw CommandFailure(error, volume: name)
+        }
+        return try await network.collect(immediately: immediately, progress)
+    }
+
     /// How far the network is.
     private func report() async -> SyncReport {
         let status = await network?.status()
@@ -255,7 +278,8 @@ final class OpenVolume: ServedVolume {
             waitingFor: log.isDiskFull ? "room on the local disk" : network?.waitingFor,
             step: network?.step,
             lastError: network?.lastError ?? background.failure,
-            stopped: network?.stopped
+            stopped: network?.stopped,
+            garbage: network?.garbage
         )
     }
 

@@ -25,6 +25,7 @@ struct ControlRequest: Codable, Sendable {
         case prepareUnmount = "prepare-unmount"
         case unmounted
         case fsck
+        case gc
     }
 
     var version = Self.version
@@ -32,6 +33,8 @@ struct ControlRequest: Codable, Sendable {
     var scope: SyncScope?
     /// Of a check: whether every byte is read back.
     var deep: Bool?
+    /// Of a collection: whether it keeps only the newest checkpoint, and waits for no grace.
+    var now: Bool?
 }
 
 struct SyncReport: Codable, Sendable {
@@ -91,6 +94,8 @@ struct StatusReport: Codable, Sendable {
     var lastError: String?
     /// Why nothing will be published any more.
     var stopped: String?
+    /// What is on its way out; missing without a network.
+    var garbage: GarbageReport?
     /// Of a mount that follows.
     var following: FollowingReport?
 }
