@@ -38,6 +38,7 @@ struct StatusCommand: ParsableCommand {
         } else {
             for line in Self.progress(report) { print(line) }
         }
+        if let text = report.rebuilt { print("rebuilt      \(text)") }
         if let reason = report.waitingFor { print("waiting for  \(reason)") }
         if let step = report.step { print("working on   \(step)") }
         if let error = report.lastError { print("last error   \(error)") }

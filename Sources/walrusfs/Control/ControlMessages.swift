@@ -94,6 +94,8 @@ struct StatusReport: Codable, Sendable {
     var lastError: String?
     /// Why nothing will be published any more.
     var stopped: String?
+    /// That the database was made anew when the volume was mounted, and why.
+    var rebuilt: String?
     /// What is on its way out; missing without a network.
     var garbage: GarbageReport?
     /// Of a mount that follows.

@@ -154,7 +154,7 @@ final class CheckpointWorld {
             pool: pool,
             databaseFiles: FileSystemVFS(disk),
             segmentSize: segmentSize
-        ).run(acceptsLoss: acceptsLoss)
+        ).run(acceptsLoss ? .accepted : .reported)
     }
 
     static let segmentSize = 128 << 10
