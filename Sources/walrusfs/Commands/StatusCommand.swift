@@ -43,6 +43,7 @@ struct StatusCommand: ParsableCommand {
         if let step = report.step { print("working on   \(step)") }
         if let error = report.lastError { print("last error   \(error)") }
         if let reason = report.stopped { print("stopped      \(reason)") }
+        if let advice = report.advice { print("advice       \(advice)") }
     }
 
     private static func sentence(_ following: FollowingReport, shown: UInt64) -> String {

@@ -284,7 +284,7 @@ final class OpenVolume: ServedVolume {
             pid: getpid(),
             state: "mounted",
             network: settings.network ?? "none",
-            readOnly: isReadOnly,
+            readOnly: isReadOnly || network?.stopped != nil,
             bytesTotal: statistics?.bytesTotal ?? 0,
             bytesFree: statistics?.bytesFree ?? 0,
             inodes: statistics?.inodesUsed ?? 0,
@@ -306,6 +306,7 @@ final class OpenVolume: ServedVolume {
             step: network?.step,
             lastError: network?.lastError ?? background.failure,
             stopped: network?.stopped,
+            advice: network?.advice,
             rebuilt: rebuilt,
             garbage: network?.garbage
         )

@@ -23,6 +23,8 @@ final class VolumeNetwork: Sendable {
         var step: String?
         var lastError: String?
         var stopped: String?
+        /// What to do about that.
+        var advice: String?
         var packsInFlight = 0
         var bytesInFlight = 0
         /// Milliseconds since the newest checkpoint was cut.
@@ -294,6 +296,7 @@ final class VolumeNetwork: Sendable {
             step: status.step,
             lastError: status.lastError.map { "\($0)" },
             stopped: status.stopped.map { CommandFailure($0, volume: name).message },
+            advice: status.stopped.flatMap { CommandFailure($0, volume: name).advice },
             packsInFlight: status.packsInFlight,
             bytesInFlight: status.bytesInFlight,
             checkpointAge: status.cutAt.map { now > $0 ? now - $0 : 0 },

@@ -92,8 +92,10 @@ struct StatusReport: Codable, Sendable {
     /// The step of the checkpoint under way.
     var step: String?
     var lastError: String?
-    /// Why nothing will be published any more.
+    /// Why nothing will be published any more; the mount is read-only then.
     var stopped: String?
+    /// What to do about that.
+    var advice: String?
     /// That the database was made anew when the volume was mounted, and why.
     var rebuilt: String?
     /// What is on its way out; missing without a network.
