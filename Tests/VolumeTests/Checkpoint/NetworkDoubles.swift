@@ -56,6 +56,7 @@ final class InMemoryBlobStore: BlobStore {
         var liesToCallers = false
         var rotten: Set<BlobID> = []
         var gate: ManualTimeSource?
+        var readGate: ManualTimeSource?
     }
 
     private let state: Mutex<State>
@@ -97,6 +98,9 @@ final class InMemoryBlobStore: BlobStore {
 
     /// Each store takes a second of this clock.
     func setGate(_ gate: ManualTimeSource) { state.withLock { $0.gate = gate } }
+
+    /// No read ends before this clock has gone on for years.
+    func setReadGate(_ gate: ManualTimeSource) { state.withLock { $0.readGate = gate } }
 
     func encodedLength(of length: UInt64) -> UInt64? {
         length > Self.lengthMax ? nil : length * 5 + 10 * metadataLength
@@ -140,6 +144,11 @@ final class InMemoryBlobStore: BlobStore {
         authentication: ReadAuthentication
     ) async throws(BlobStoreError) -> [UInt8] {
         if plan.strikes() { throw .unavailable("planned") }
+        if let gate = state.withLock({ $0.readGate }) {
+            // Only cancellation ends it.
+            try? await gate.sleep(for: .seconds(1 << 30))
+            throw .cancelled
+        }
         let (found, lies) = state.withLock { state in
             state.readCalls += 1
             state.bytesRead += range.count
