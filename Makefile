@@ -92,7 +92,7 @@ SEEDS ?= 20000
 crash: build-tests
 	WALRUS_CRASH_SEEDS=$(SEEDS) \
 		$(SWIFT) test $(SWIFT_FLAGS) --skip-build --no-parallel \
-		--filter 'PowerCutTests|DiskErrorTests|VolumeTests.FullDiskTests|RotTests'
+		--filter 'PowerCutTests|DiskErrorTests|VolumeTests.FullDiskTests|RotTests|WasteCrashTests|FullDiskCheckpointTests'
 
 # The gate: format, strict build, layering, tests, tidy (the last three are the build's flags and
 # the tests themselves).

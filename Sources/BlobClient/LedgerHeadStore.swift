@@ -71,7 +71,8 @@ package struct LedgerHeadStore: HeadStore {
     package func retire(
         _ blobs: [BlobID],
         sequence: UInt64,
-        token: UInt32
+        token: UInt32,
+        immediately: Bool
     ) async throws(HeadStoreError) {
         var rest = blobs[...]
         while !rest.isEmpty {
@@ -83,9 +84,40 @@ package struct LedgerHeadStore: HeadStore {
                     blobs: part,
                     sequence: sequence,
                     token: token,
-                    immediately: false
+                    immediately: immediately
                 )
             )
+        }
+    }
+
+    package func retired() async throws(HeadStoreError) -> [RetiredBlob] {
+        var found: [RetiredBlob] = []
+        do throws(LedgerError) {
+            if let state = try await sender.ledger.volume(volume) {
+                while true {
+                    let last = found.last?.blob
+                    let page = try await sender.ledger.retired(inPool: state.pool, after: last)
+                    guard !page.isEmpty else { return found }
+                    found += page.compactMap(RetiredBlob.init)
+                    // A ledger that repeats itself would keep us for ever.
+                    guard page.last?.blob == found.last?.blob, page.last?.blob != last else {
+                        throw LedgerError.mismatch
+                    }
+                }
+            }
+        } catch {
+            throw error.headStoreError(volume)
+        }
+        throw .unknownVolume(volume)
+    }
+
+    package func deleteRetired(
+        _ blobs: [BlobID],
+        token: UInt32
+    ) async throws(HeadStoreError) {
+        for start in stride(from: 0, to: blobs.count, by: Command.blobsMax) {
+            let part = Array(blobs[start..<min(start + Command.blobsMax, blobs.count)])
+            _ = try await execute(.deleteRetired(.id(volume), blobs: part, token: token))
         }
     }
 
@@ -105,5 +137,19 @@ package struct LedgerHeadStore: HeadStore {
         } catch {
             throw error.headStoreError(volume)
         }
+    }
+}
+
+extension RetiredBlob {
+    /// nil for a blob that is not retired.
+    fileprivate init?(_ record: PooledBlobRecord) {
+        guard let retirement = record.retirement else { return nil }
+        self.init(
+            blob: record.blob,
+            encodedLength: record.encodedLength,
+            bornAfter: record.bornAfter,
+            sequence: retirement.sequence,
+            deletableFrom: retirement.deletableFrom
+        )
     }
 }

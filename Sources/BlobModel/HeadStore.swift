@@ -77,6 +77,36 @@ package struct VolumeRecord: Hashable, Sendable {
     }
 }
 
+/// A blob that no checkpoint after some sequence needs.
+package struct RetiredBlob: Hashable, Sendable {
+    package let blob: BlobID
+    /// Bytes that the pool pays for.
+    package let encodedLength: UInt64
+    /// No checkpoint up to this sequence needs it.
+    package let bornAfter: UInt64
+    /// No checkpoint after this sequence needs it.
+    package let sequence: UInt64
+    /// Block time (ms) from which it may be deleted.
+    package let deletableFrom: UInt64
+
+    package init(
+        blob: BlobID,
+        encodedLength: UInt64,
+        bornAfter: UInt64,
+        sequence: UInt64,
+        deletableFrom: UInt64
+    ) {
+        self.blob = blob
+        self.encodedLength = encodedLength
+        self.bornAfter = bornAfter
+        self.sequence = sequence
+        self.deletableFrom = deletableFrom
+    }
+
+    /// Whether a checkpoint that is kept may need it.
+    package func mayBeNeeded(by kept: UInt64) -> Bool { bornAfter < kept && kept <= sequence }
+}
+
 /// Why a lease or a head could not be changed.
 package enum HeadStoreError: Error, Equatable, Sendable {
     /// The ledger can not be reached, and nothing was sent.
@@ -138,10 +168,21 @@ package protocol HeadStore: Sendable {
         pins: [UInt64]
     ) async throws(HeadStoreError) -> Head
 
-    /// Says that no checkpoint after `sequence` needs these blobs.
+    /// Says that no checkpoint after `sequence` needs these blobs; repeats change nothing.
+    ///
+    /// They stay for the ledger's grace, or, `immediately`, for no time at all.
     func retire(
         _ blobs: [BlobID],
         sequence: UInt64,
-        token: UInt32
+        token: UInt32,
+        immediately: Bool
     ) async throws(HeadStoreError)
+
+    /// The blobs of this volume that are retired, and not deleted.
+    func retired() async throws(HeadStoreError) -> [RetiredBlob]
+
+    /// Has the storage of retired blobs let go of; those that are gone already are passed over.
+    ///
+    /// Refused, all of them, while the grace of one is not over, or the head or a pin needs it.
+    func deleteRetired(_ blobs: [BlobID], token: UInt32) async throws(HeadStoreError)
 }

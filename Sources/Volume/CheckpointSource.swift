@@ -41,7 +41,8 @@ package protocol CutSnapshot: AnyObject, Sendable {
     /// The versioned rows and the rows of `slices` that changed since the last finished cut, as of
     /// this one, or tombstones; ascending by table, then key.
     ///
-    /// `slice_chunks`, `chunks` and `packs` are not among them: the checkpointer made those itself.
+    /// Of `slice_chunks`, `chunks` and `packs` only what was removed or retired is among them: the
+    /// checkpointer made the others itself.
     /// Nothing of an inode without links is there but tombstones.
     func forEachDirtyRow(_ body: (RowImage) throws -> Void) throws
 
@@ -82,8 +83,14 @@ package protocol CheckpointSource: Sendable {
         length: UInt32
     ) throws(VolumeError) -> [UInt8]
 
-    /// Puts rows of placement tables (slice_chunks, chunks, packs) at once, durably.
+    /// Puts rows of placement tables (slice_chunks, chunks, packs), or removes them, durably.
+    ///
+    /// Removed ones and retired packs are among the dirty rows of the next cut.
     func place(_ rows: [RowImage]) throws(VolumeError)
+
+    /// Removes the rows of slices that no file has and that are not dead in vain: placed, or never
+    /// to be; durably. Others are passed over.
+    func removeSlices(_ numbers: [UInt64]) throws(VolumeError)
 
     /// The value of one row, now. For placement rows and rows of `volume`.
     func value(of table: RowTable, _ key: [UInt8]) throws(VolumeError) -> [UInt8]?

@@ -59,6 +59,10 @@ extension Volume: CheckpointSource {
         try locked { (core) throws(VolumeError) in try core.place(rows) }
     }
 
+    package func removeSlices(_ numbers: [UInt64]) throws(VolumeError) {
+        try locked { (core) throws(VolumeError) in try core.removeSlices(numbers) }
+    }
+
     package func value(of table: RowTable, _ key: [UInt8]) throws(VolumeError) -> [UInt8]? {
         try locked { (core) throws(VolumeError) in try core.value(table, key) }
     }

@@ -58,7 +58,15 @@ extension CommandFailure {
                 .damaged,
                 "the state of '\(volume)' is a copy: two mounts working on copies would undo each "
                     + "other's work",
-                advice: "use the original, or attach the volume again with its key"
+                advice:
+                    "use the original; if it is gone for good, 'walrusfs adopt \(volume)' makes "
+                    + "the copy this machine's; or attach the volume again with its key"
+            )
+        case .notCopied:
+            self.init(
+                .usage,
+                "the state of '\(volume)' is no copy, and this machine's already",
+                advice: "mount it"
             )
         case .locked:
             self.init(

@@ -32,7 +32,7 @@ struct WalrusFS: AsyncParsableCommand {
         subcommands: [
             CreateCommand.self, AttachCommand.self, MountCommand.self, UmountCommand.self,
             StatusCommand.self, SyncCommand.self, KeyCommand.self, FsckCommand.self,
-            RescueCommand.self,
+            RescueCommand.self, GarbageCommand.self, AdoptCommand.self,
         ]
     )
 

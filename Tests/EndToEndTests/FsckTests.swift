@@ -99,4 +99,69 @@ internal import Testing
             try fixture.walrusfs("umount", fixture.mountpoint)
         }
     }
+
+    private struct Status: Decodable {
+        let rebuilt: String?
+    }
+
+    /// A mount makes its database anew by itself, unless that could lose anything.
+    @Test func aMountMakesALostDatabaseAnewByItself() throws {
+        try Scratch.with { scratch in
+            let fixture = try Fixture(scratch)
+            let state = scratch.path + "/home/volumes/volume"
+            try fixture.walrusfs("create", "--network", fixture.networkURL, "volume")
+            try fixture.walrusfs("mount", "volume", fixture.mountpoint)
+            try Tool.script("seq 1 30000 > published", in: fixture.mountpoint)
+            try fixture.walrusfs("sync", fixture.mountpoint)
+            try Tool.script("seq 1 20000 > mine; sync mine", in: fixture.mountpoint)
+            let whole = "seq 1 30000 | cmp - published; seq 1 20000 | cmp - mine"
+            for damage in [
+                "printf 'no database' | dd of=volume.db conv=notrunc status=none",
+                "rm -f volume.db volume.db-wal volume.db-shm",
+            ] {
+                #expect(kill(try fixture.mountPID(), SIGKILL) == 0)
+                let killed = try fsckAfterKill(fixture)
+                #expect(killed.status == 0, "\(killed)")
+                try Tool.script(damage, in: state)
+                // One that only reads changes nothing.
+                let reads = try fixture.failing(
+                    "walrusfs",
+                    "mount",
+                    "-o",
+                    "ro",
+                    "volume",
+                    fixture.mountpoint
+                )
+                #expect(reads.status == 76, "\(reads)")
+                try fixture.walrusfs("mount", "volume", fixture.mountpoint)
+                try Tool.script(whole, in: fixture.mountpoint)
+                let text = try fixture.walrusfs("status", "--json", fixture.mountpoint)
+                let status = try JSONDecoder().decode(Status.self, from: Data(text.utf8))
+                #expect(status.rebuilt?.contains("made anew") == true, "\(text)")
+                let log = try String(contentsOfFile: state + "/mount.log", encoding: .utf8)
+                #expect(log.contains("is made anew"), "\(log)")
+                #expect(try fsck(fixture, "volume").status == 0)
+            }
+            try fixture.walrusfs("sync", fixture.mountpoint)
+            try fixture.walrusfs("umount", fixture.mountpoint)
+            try fixture.walrusfs("mount", "volume", fixture.mountpoint)
+            let text = try fixture.walrusfs("status", "--json", fixture.mountpoint)
+            let status = try JSONDecoder().decode(Status.self, from: Data(text.utf8))
+            #expect(status.rebuilt == nil, "\(text)")
+            try fixture.walrusfs("umount", fixture.mountpoint)
+
+            // Without the log's records nobody knows what is missing.
+            try Tool.script(
+                "printf 'no database' | dd of=volume.db conv=notrunc status=none; rm log/*.seg",
+                in: state
+            )
+            let refused = try fixture.failing("walrusfs", "mount", "volume", fixture.mountpoint)
+            #expect(refused.status == 76 && refused.errors.contains("not made anew"), "\(refused)")
+            #expect(refused.errors.contains("--accept-loss"), "\(refused)")
+            try Tool.script(
+                "[ ! -e volume.db.new ]; [ \"$(head -c 11 volume.db)\" = 'no database' ]",
+                in: state
+            )
+        }
+    }
 }

@@ -10,6 +10,37 @@ struct LeaseTests {
         return try JSONDecoder().decode(MountStatus.self, from: Data(text.utf8))
     }
 
+    /// A program that has a file open for writing, and writes again when it is told to: it must be
+    /// refused, and can read what it wrote.
+    private func startWriter(_ fixture: Fixture) throws -> Process {
+        let program = """
+            import os, sys, time
+            f = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+            os.write(f, b'begun')
+            open(sys.argv[2], 'w').close()
+            while not os.path.exists(sys.argv[3]):
+                time.sleep(0.05)
+            try:
+                os.write(f, b'more')
+                sys.exit(1)
+            except OSError as error:
+                assert error.errno == 30, error
+            assert os.pread(f, 9, 0) == b'begun'
+            os.close(f)
+            """
+        let ready = fixture.scratch.path + "/ready"
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = [
+            "python3", "-c", program, fixture.mountpoint + "/open", ready,
+            fixture.scratch.path + "/go",
+        ]
+        try process.run()
+        fixture.scratch.owns(process: process.processIdentifier)
+        try wait(for: "the writer") { FileManager.default.fileExists(atPath: ready) }
+        return process
+    }
+
     /// The holder stands still while its lease is taken, so no speed of this machine saves it.
     @Test func aLeaseIsTakenFromAMountThatDoesNotAnswer() throws {
         try Scratch.with { scratch in
@@ -32,6 +63,7 @@ struct LeaseTests {
             let ledger = try #require(devnet.processes.first { $0.role == "ledger" }).pid
             #expect(kill(ledger, SIGSTOP) == 0)
             try Tool.script("echo unpublished > mine; sync mine", in: fixture.mountpoint)
+            let writer = try startWriter(fixture)
             #expect(kill(holder, SIGSTOP) == 0)
             #expect(kill(ledger, SIGCONT) == 0)
             let other = try Machine(fixture, "other")
@@ -55,8 +87,23 @@ struct LeaseTests {
             // It hears first that its lease is another's, or that the head is.
             #expect([75, 76].contains(late.status), "\(late)")
             #expect(try status(fixture).stopped != nil)
+            // A person is told that it is read-only, why, and what to do.
+            let told = try fixture.walrusfs("status", fixture.mountpoint)
+            for part in ["(read-only)", "stopped", "rescue"] {
+                #expect(told.contains(part), "\(part): \(told)")
+            }
+            let log = try String(
+                contentsOfFile: scratch.path + "/home/volumes/volume/mount.log",
+                encoding: .utf8
+            )
+            #expect(log.contains("is read-only now"), "\(log)")
+            // Who has a file open for writing is told by write(2), and reads on.
             let refused = try Tool.run("touch", [fixture.mountpoint + "/more"])
             #expect(refused.status != 0 && refused.errors.contains("Read-only"), "\(refused)")
+            try Data().write(to: URL(filePath: scratch.path + "/go"))
+            writer.waitUntilExit()
+            fixture.scratch.disowns(process: writer.processIdentifier)
+            #expect(writer.terminationStatus == 0)
             try Tool.script(
                 "[ \"$(cat mine)\" = unpublished ]; [ ! -e theirs ]",
                 in: fixture.mountpoint

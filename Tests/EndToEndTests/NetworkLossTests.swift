@@ -84,15 +84,19 @@ struct NetworkLossTests {
             defer { signal(devnet, SIGCONT) }
 
             // Zeros: the log takes them as they are, the network needs few of them.
-            let big = fixture.mountpoint + "/big"
-            func write() throws -> Process {
+            func write(_ name: String = "big", mebibytes: Int = 300) throws -> Process {
                 try start(
                     "dd",
                     [
-                        "if=/dev/zero", "of=" + big, "bs=1M", "count=300", "conv=notrunc",
-                        "status=none",
+                        "if=/dev/zero", "of=\(fixture.mountpoint)/\(name)", "bs=1M",
+                        "count=\(mebibytes)", "conv=notrunc", "status=none",
                     ]
                 )
+            }
+            // Each is slowed by itself, so many together come near the cap sooner than one.
+            for filler in try (1...8).map({ try write("filler-\($0)", mebibytes: 15) }) {
+                filler.waitUntilExit()
+                #expect(filler.terminationStatus == 0)
             }
             for number in [SIGINT, SIGKILL] {
                 let writer = try write()

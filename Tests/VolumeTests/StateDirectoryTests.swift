@@ -13,8 +13,8 @@ struct StateDirectoryTests {
         try disk.writeFileAtomically(path + "/format.json", Array(text.utf8))
     }
 
-    private func open(adopts: Bool = false) throws -> StateDirectory {
-        try StateDirectory.open(path, adopts: adopts, disk: disk)
+    private func open() throws -> StateDirectory {
+        try StateDirectory.open(path, disk: disk)
     }
 
     @Test func aStateIsMadeOnceAndHeldByOne() throws {
@@ -57,7 +57,21 @@ struct StateDirectoryTests {
             let bytes = try disk.readWholeFile(original + "/format.json") ?? []
             try disk.writeFileAtomically(copy + "/format.json", bytes)
             #expect(throws: StateError.copied) { try StateDirectory.open(copy, disk: disk) }
-            try StateDirectory.open(copy, adopts: true, disk: disk).unlock()
+            // What must be done before could not be: it is a copy still.
+            #expect(throws: StateError.disk("full")) {
+                try StateDirectory.adopt(copy, disk: disk) { (_) throws(StateError) in
+                    throw .disk("full")
+                }
+            }
+            #expect(throws: StateError.copied) { try StateDirectory.open(copy, disk: disk) }
+            var prepared: [String] = []
+            try StateDirectory.adopt(copy, disk: disk) { (state) throws(StateError) in
+                prepared.append(state.path)
+            }
+            #expect(prepared == [copy])
+            #expect(throws: StateError.notCopied) {
+                try StateDirectory.adopt(copy, disk: disk) { (_) throws(StateError) in }
+            }
             // From now on the copy is the original.
             try StateDirectory.open(copy, disk: disk).unlock()
             try StateDirectory.open(original, disk: disk).unlock()

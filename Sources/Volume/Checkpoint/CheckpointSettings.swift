@@ -23,6 +23,10 @@ package struct CheckpointSettings: Sendable {
     package var packsInFlightMax = 8
     /// Deltas since the last base, at most.
     package var deltasMax = 64
+    /// Checkpoints that are kept, the newest among them: what they need is not retired.
+    package var checkpointsKept: UInt64 = 3
+    /// What goes is looked for at least so far apart, and not sooner after a mount began.
+    package var collectSpacing: Duration = .seconds(600)
     /// How often a mount looks whether its lease is claimed, at least; see ``leaseCheck(within:)``.
     package var leaseCheck: Duration = .seconds(5)
     /// How long a person who takes a lease over waits, beyond the ledger's patience.

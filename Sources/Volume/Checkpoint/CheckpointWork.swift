@@ -281,6 +281,8 @@ struct CheckpointWork: Sendable {
         environment.pass(.released)
         // One checkpoint is in flight at a time, so every pack here was its.
         for id in try files.packIDs() { try files.removePack(id) }
+        // What a full disk left of one.
+        try files.removeUnfinishedPacks()
         try files.removeCuts(except: nil)
     }
 }

@@ -34,6 +34,11 @@ enum LeaseToken {
 }
 
 extension Volume {
+    /// Forgets the token that this state directory had last: a copy of it has that too.
+    package func forgetLastToken() throws(VolumeError) {
+        try setLocalValue(LeaseToken.localName, nil)
+    }
+
     /// Takes changes under the token that this state directory had last: nobody else ever has it.
     ///
     /// - Returns: false when there never was one.

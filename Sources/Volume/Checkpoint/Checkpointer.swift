@@ -65,8 +65,14 @@ package actor Checkpointer {
     private var lastError: CheckpointError?
     /// User bytes in the cut in flight.
     private var bytesInCut: UInt64 = 0
+    /// Whether the checkpoint under way came to its end.
+    private var isConcluded = false
+    var waste: WasteState
 
-    package init(_ environment: CheckpointEnvironment) { self.environment = environment }
+    package init(_ environment: CheckpointEnvironment) {
+        self.environment = environment
+        waste = WasteState(at: environment.time.uptime)
+    }
 
     /// Takes the lease, compares local state with the ledger's head, and opens the volume for
     /// writing.
@@ -141,6 +147,7 @@ package actor Checkpointer {
                     try await checkpoint(asked: hasChanges)
                     pause = environment.settings.retryFirst
                 }
+                await releaseWasteIfDue()
             } catch {
                 lastError = error
                 guard await sleep(for: jittered(pause)) else { return }
@@ -253,8 +260,10 @@ package actor Checkpointer {
             for waiter in woken { waiter.resume() }
         }
         if asked { machine?.handle(.asked) }
+        isConcluded = false
         do throws(CheckpointError) {
             while let step = machine?.step, step != .rest { try await take(step) }
+            if isConcluded, let work { await noteReleasable(work) }
         } catch {
             // A lease that was lost meanwhile is why, or makes it idle to try again.
             if stopped == nil, let reason = machine?.stopped { try await stop(reason) }
@@ -270,6 +279,7 @@ package actor Checkpointer {
         case .rest:
             return
         case .cut:
+            await lookForWaste(work)
             try await cut(work)
         case .gather(let generation):
             try await gather(work, generation)
@@ -332,6 +342,7 @@ package actor Checkpointer {
             }
             try await note(.finished)
             cutsPublished = cutsMade
+            isConcluded = true
         case .stop(let reason):
             try await stop(reason)
         default:
@@ -405,6 +416,7 @@ package actor Checkpointer {
                 try work.files.removeCuts(except: nil)
             }
             cutsPublished = cutsMade
+            isConcluded = true
             machine?.handle(.cutWasEmpty)
             return
         }

@@ -40,6 +40,16 @@ package enum FaultPoint: String, CaseIterable, Sendable {
     case compaction
     /// The copies are what the view knows; the segments are still there.
     case compacted
+    /// Packs that nothing needs are marked, rows of deleted ones removed; the cut is about to be.
+    case wasteMarked
+    /// A head that needs some blobs no more is published; the ledger is about to be told.
+    case retireSent
+    /// The ledger has retired them, and nobody here knows.
+    case retired
+    /// The grace of some is over; they are about to be deleted.
+    case deleteSent
+    /// They are gone, and their rows are still there.
+    case deleted
 }
 
 extension CheckpointEnvironment {

@@ -96,6 +96,13 @@ enum PlacementRows {
         return row
     }
 
+    /// Whether a row of placement says that something goes: no upload tells the next checkpoint.
+    static func isWaste(_ row: RowImage) -> Bool {
+        guard let value = row.value else { return true }
+        guard row.table == RowTable.packs.rawValue else { return false }
+        return (try? PackRow(bcsBytes: value))?.state == .retired
+    }
+
     /// Hands over all rows of a placement table, ascending.
     static func forEach(
         of table: RowTable,

@@ -79,38 +79,67 @@ extension CheckpointWork {
         defer { file.close() }
         var reader = try CutFileReader(file, generation: generation)
         var ranges: [UnplacedRange] = []
+        // Rows of placement that changed besides those of the ranges; they come as they are now.
+        var changed: [UInt8: [[UInt8]]] = [:]
         _ = try reader.readAll(
-            rows: add,
+            rows: { (row) throws(CheckpointError) in
+                guard row.table > RowTable.slices.rawValue else { return try add(row) }
+                changed[row.table, default: []].append(row.key)
+            },
             ranges: { (part) throws(CheckpointError) in ranges += part }
         )
         ranges.sort { ($0.slice, $0.offset) < ($1.slice, $1.offset) }
-        let chunks = try addStretches(of: ranges, add)
+        let (stretches, used) = try stretches(of: ranges)
+        try addPlacements(.sliceChunks, changed, stretches, add)
+        var chunks: [RowImage] = []
         var packs: Set<UInt64> = []
-        for chunk in chunks.sorted() {
+        for chunk in used {
             guard let row = try PlacementRows.chunk(chunk.bytes, in: source) else {
                 throw .damagedState("chunk \(chunk) has no row")
             }
             packs.insert(row.pack)
-            try add(
+            chunks.append(
                 RowImage(table: RowTable.chunks.rawValue, key: chunk.bytes, value: row.bcsBytes)
             )
         }
-        for pack in packs.sorted() {
+        try addPlacements(.chunks, changed, chunks, add)
+        let rows = try packs.map { (pack) throws(CheckpointError) in
             guard let row = try PlacementRows.pack(pack, in: source), row.blob != nil else {
                 throw .damagedState("pack \(pack) is not stored")
             }
             let key = RowKey.number(pack)
-            try add(RowImage(table: RowTable.packs.rawValue, key: key, value: row.bcsBytes))
+            return RowImage(table: RowTable.packs.rawValue, key: key, value: row.bcsBytes)
+        }
+        try addPlacements(.packs, changed, rows, add)
+    }
+
+    /// Adds rows of a table of placement, each once, ascending: `rows`, and those of `changed` as
+    /// they are now, which may be gone.
+    private func addPlacements(
+        _ table: RowTable,
+        _ changed: [UInt8: [[UInt8]]],
+        _ rows: [RowImage],
+        _ add: (RowImage) throws(CheckpointError) -> Void
+    ) throws(CheckpointError) {
+        var all = rows
+        for key in changed[table.rawValue] ?? [] {
+            let value = try volume { () throws(VolumeError) in try source.value(of: table, key) }
+            all.append(RowImage(table: table.rawValue, key: key, value: value))
+        }
+        all.sort { $0.key.lexicographicallyPrecedes($1.key) }
+        var last: [UInt8]?
+        for row in all where row.key != last {
+            last = row.key
+            try add(row)
         }
     }
 
-    /// Adds the placements of `ranges`, all of which must have one; returns their chunks.
-    private func addStretches(
-        of ranges: [UnplacedRange],
-        _ add: (RowImage) throws(CheckpointError) -> Void
-    ) throws(CheckpointError) -> Set<ChunkID> {
+    /// The placements of `ranges`, all of which must have one, and their chunks.
+    private func stretches(
+        of ranges: [UnplacedRange]
+    ) throws(CheckpointError) -> (rows: [RowImage], chunks: Set<ChunkID>) {
+        var rows: [RowImage] = []
         var chunks: Set<ChunkID> = []
-        var last: [UInt8] = []
         for range in ranges {
             let stretches = try PlacementRows.covering(
                 slice: range.slice,
@@ -122,20 +151,16 @@ extension CheckpointWork {
             for stretch in stretches {
                 guard stretch.offset <= covered else { break }
                 covered = max(covered, stretch.end)
-                let key = RowKey.sliceChunk(range.slice, offset: stretch.offset)
-                // Neighbouring ranges may share a stretch.
-                guard last.lexicographicallyPrecedes(key) else { continue }
-                last = key
                 chunks.insert(ChunkID(bytes: stretch.row.chunk))
+                // Neighbouring ranges may share a stretch.
+                let key = RowKey.sliceChunk(range.slice, offset: stretch.offset)
                 let value = stretch.row.bcsBytes
-                try add(
-                    RowImage(table: RowTable.sliceChunks.rawValue, key: key, value: value)
-                )
+                rows.append(RowImage(table: RowTable.sliceChunks.rawValue, key: key, value: value))
             }
             guard covered >= range.offset + range.length else {
                 throw .damagedState("slice \(range.slice) was not placed")
             }
         }
-        return chunks
+        return (rows, chunks)
     }
 }

@@ -34,6 +34,13 @@ final class ReplayPlan: Sendable {
     var missing: [ClosedRange<UInt64>] { state.withLock { $0.missing } }
     /// Whether any record was taken.
     var isFound: Bool { state.withLock { $0.isFound } }
+    /// Whether the view is whole without any record of the log.
+    var mayBeEmpty: Bool {
+        switch start {
+        case .view, .behind: true
+        case .beginning, .mark: false
+        }
+    }
     /// The newest lease token that any record was written under, as far as marks and slices tell.
     var newestToken: UInt32 { state.withLock { $0.newestToken } }
     /// The first record and the last of those that were seen.

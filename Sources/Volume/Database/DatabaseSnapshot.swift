@@ -78,7 +78,7 @@ final class DatabaseSnapshot: CutSnapshot, RowReader {
         try withConnection { connection in
             var filter = try OrphanFilter(connection)
             let orphans = try OrphanReferences(connection)
-            for table in RowTable.allCases where table.rawValue <= RowTable.slices.rawValue {
+            for table in RowTable.allCases {
                 let dirty = try connection.prepare(
                     """
                     SELECT d.key, t.value FROM dirty d

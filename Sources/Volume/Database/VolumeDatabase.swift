@@ -187,7 +187,7 @@ final class VolumeDatabase: RowDatabase {
 
     private func makeDirty(_ row: RowImage, _ generation: UInt64) throws(SQLiteError) {
         // The checkpointer made the other rows of placement itself.
-        guard row.table <= RowTable.slices.rawValue else { return }
+        guard row.table <= RowTable.slices.rawValue || PlacementRows.isWaste(row) else { return }
         try putDirty.bind(Int64(row.table), at: 0)
         try putDirty.bind(row.key, at: 1)
         try putDirty.bind(generation, at: 2)

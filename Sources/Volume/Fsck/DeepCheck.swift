@@ -219,6 +219,8 @@ package struct DeepCheck: Sendable {
         var manifest = newest
         while found.count < Self.checkpointsMax, let parent = manifest.parent {
             do throws(CheckpointError) {
+                // Nodes may have for a while what the ledger has let go of.
+                guard try await isKept(parent, reader) else { break }
                 let sequence = manifest.sequence - 1
                 manifest = try await reader.manifest(parent, sequence: sequence)
                 found.append(try await needs(of: manifest, sequence, reader))
@@ -228,6 +230,16 @@ package struct DeepCheck: Sendable {
             }
         }
         return found
+    }
+
+    private func isKept(
+        _ blob: BlobID,
+        _ reader: HeadReader
+    ) async throws(CheckpointError) -> Bool {
+        do throws(BlobStoreError) { return try await reader.blobs.lifetime(of: blob) != nil } catch
+        {
+            throw .blobs(error)
+        }
     }
 
     private func needs(

@@ -10,6 +10,16 @@ package enum RebuildError: Error, Equatable, Sendable {
     case volume(VolumeError)
 }
 
+/// What may be missing from a rebuilt view.
+package enum RebuildLoss: Sendable {
+    /// Nothing; and a check of the new view finds no error.
+    case whole
+    /// Nothing that is known of; what a check finds is told.
+    case reported
+    /// Records of the log that are nowhere: a person said so.
+    case accepted
+}
+
 /// What a rebuilt view came from.
 package struct RebuildReport: Sendable {
     /// The checkpoint whose rows it began with, 0 for none.

@@ -41,8 +41,8 @@ package struct ViewRebuild: Sendable {
 
     private var files: ViewFiles { ViewFiles(disk: disk, path: state.databasePath) }
 
-    /// Makes the view anew; with `acceptsLoss` also where records may be missing.
-    package func run(acceptsLoss: Bool = false) async throws(RebuildError) -> RebuildReport {
+    /// Makes the view anew, or changes nothing.
+    package func run(_ loss: RebuildLoss = .reported) async throws(RebuildError) -> RebuildReport {
         let head: (head: Head, manifest: Manifest)?
         do throws(CheckpointError) {
             head = try await reader?.head()
@@ -51,7 +51,7 @@ package struct ViewRebuild: Sendable {
         }
         let outcome: Result<RebuildReport, RebuildError>
         do throws(RebuildError) {
-            outcome = .success(try await make(over: head, acceptsLoss: acceptsLoss))
+            outcome = .success(try await make(over: head, loss))
         } catch {
             outcome = .failure(error)
         }
@@ -64,7 +64,7 @@ package struct ViewRebuild: Sendable {
 
     private func make(
         over head: (head: Head, manifest: Manifest)?,
-        acceptsLoss: Bool
+        _ loss: RebuildLoss
     ) async throws(RebuildError) -> RebuildReport {
         var report = RebuildReport()
         let mark: LogMark?
@@ -84,7 +84,11 @@ package struct ViewRebuild: Sendable {
         let (loaded, published) = (report, head?.head)
         return try await pool.run { () throws(RebuildError) in
             var report = loaded
-            try replay(mark, published, acceptsLoss, &report)
+            try replay(mark, published, loss == .accepted, &report)
+            guard loss != .whole || report.check.isClean else {
+                let first = report.check.problems.first.map { ": \($0.place): \($0.detail)" }
+                throw .incomplete("a check of the new database finds errors\(first ?? "")")
+            }
             do throws(SystemError) {
                 try files.replace()
             } catch {
@@ -146,10 +150,12 @@ package struct ViewRebuild: Sendable {
             }
             // The record with the mark is in the log's range and says otherwise, or it is gone;
             // then what follows it was written under its token or a later one.
-            let isCovered = plan.seen.map { $0.contains(mark.lsn) } ?? false
-            if isCovered || plan.newestToken < mark.token, let head { throw .stranded(head) }
+            let isOlder = plan.seen.map { seen in
+                seen.contains(mark.lsn) || plan.newestToken < mark.token
+            }
+            if isOlder ?? false, let head { throw .stranded(head) }
             let first = plan.seen?.lowerBound ?? 0
-            guard acceptsLoss, first > mark.lsn else {
+            guard acceptsLoss, plan.seen == nil || first > mark.lsn else {
                 throw .incomplete(
                     "the log has no record \(mark.lsn), where checkpoint \(report.sequence) was "
                         + "made" + (first > 0 ? "; it begins at record \(first)" : "; it is empty")
@@ -191,6 +197,8 @@ package struct ViewRebuild: Sendable {
             configuration: configuration,
             plan: plan
         )
+        // An empty log contradicts nothing, and has nothing.
+        guard plan.isFound || plan.mayBeEmpty else { throw ReplayPlan.logIsNotEnough }
         try volume.synchronize()
         report.lastLSN = volume.log.lastLSN
         report.check = try volume.check()

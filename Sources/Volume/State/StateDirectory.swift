@@ -21,6 +21,20 @@ package struct StateDescription: Codable, Equatable, Sendable {
     package var inode: UInt64
 }
 
+/// Where a state directory is.
+struct StateIdentity: Equatable {
+    var machine: String
+    var device: UInt64
+    var inode: UInt64
+}
+
+extension StateDescription {
+    var identity: StateIdentity {
+        get { StateIdentity(machine: machine, device: device, inode: inode) }
+        set { (machine, device, inode) = (newValue.machine, newValue.device, newValue.inode) }
+    }
+}
+
 /// A state directory that this process holds.
 package final class StateDirectory: Sendable {
     static let version = 1
@@ -70,27 +84,35 @@ package final class StateDirectory: Sendable {
     }
 
     /// Opens a state directory.
-    ///
-    /// `adopts` takes a copy for the original, which must never be used again.
     package static func open(
         _ path: String,
-        adopts: Bool = false,
         disk: any FileSystem
     ) throws(StateError) -> StateDirectory {
+        let description = try read(path, disk)
+        let lock = try hold(path, disk)
+        guard description.identity == (try identity(of: path, disk)) else { throw .copied }
+        return StateDirectory(path: path, description: description, lock: lock)
+    }
+
+    /// Takes a copy for a state of its own, on this machine and in this place.
+    ///
+    /// `prepare` makes it one that shares nothing with the original that may be used once only;
+    /// until that is done and durable it stays a copy.
+    ///
+    /// - Throws: `notCopied` when the directory is where it was made.
+    package static func adopt(
+        _ path: String,
+        disk: any FileSystem,
+        _ prepare: (StateDirectory) throws(StateError) -> Void
+    ) throws(StateError) {
         var description = try read(path, disk)
         let lock = try hold(path, disk)
+        defer { lock.unlock() }
         let identity = try identity(of: path, disk)
-        let isSame =
-            description.machine == identity.machine && description.device == identity.device
-            && description.inode == identity.inode
-        if !isSame {
-            guard adopts else { throw .copied }
-            description.machine = identity.machine
-            description.device = identity.device
-            description.inode = identity.inode
-            try write(description, path, disk)
-        }
-        return StateDirectory(path: path, description: description, lock: lock)
+        guard description.identity != identity else { throw .notCopied }
+        try prepare(StateDirectory(path: path, description: description, lock: lock))
+        description.identity = identity
+        try write(description, path, disk)
     }
 
     /// Reads a state directory's description without opening it.
@@ -148,7 +170,7 @@ package final class StateDirectory: Sendable {
     private static func identity(
         of path: String,
         _ disk: any FileSystem
-    ) throws(StateError) -> (machine: String, device: UInt64, inode: UInt64) {
+    ) throws(StateError) -> StateIdentity {
         let (machine, status) = try onDisk { () throws(SystemError) in
             (
                 try disk.readWholeFile("/etc/machine-id", limit: 4096),
@@ -157,7 +179,11 @@ package final class StateDirectory: Sendable {
         }
         guard let status else { throw .missing(path) }
         let text = String(decoding: machine ?? [], as: UTF8.self)
-        return (text.trimmingCharacters(in: .whitespacesAndNewlines), status.device, status.inode)
+        return StateIdentity(
+            machine: text.trimmingCharacters(in: .whitespacesAndNewlines),
+            device: status.device,
+            inode: status.inode
+        )
     }
 
     private static func onDisk<Result>(

@@ -12,6 +12,8 @@ package enum StateError: Error, Equatable, Sendable {
     case damaged(String)
     /// It was copied, or its disk was moved, from another place or machine.
     case copied
+    /// It is where it was made, and so is no copy.
+    case notCopied
     /// Another process uses it.
     case locked(String)
     /// The disk refused.

@@ -38,10 +38,12 @@ struct StatusCommand: ParsableCommand {
         } else {
             for line in Self.progress(report) { print(line) }
         }
+        if let text = report.rebuilt { print("rebuilt      \(text)") }
         if let reason = report.waitingFor { print("waiting for  \(reason)") }
         if let step = report.step { print("working on   \(step)") }
         if let error = report.lastError { print("last error   \(error)") }
         if let reason = report.stopped { print("stopped      \(reason)") }
+        if let advice = report.advice { print("advice       \(advice)") }
     }
 
     private static func sentence(_ following: FollowingReport, shown: UInt64) -> String {
@@ -88,6 +90,7 @@ struct StatusCommand: ParsableCommand {
         if let health = report.networkHealth {
             add("lease", report.lease.map { "held (\($0))" } ?? "not held")
             add("health", health)
+            add("garbage", report.garbage?.waiting)
         }
         return lines
     }

@@ -92,6 +92,11 @@ struct ControlService: Sendable {
                     await send(ControlAnswer<CheckReport>(progress: progress), connection)
                 }
                 await send(ControlAnswer(result: report), connection)
+            case .gc:
+                let report = try await open.collect(immediately: request.now ?? false) { step in
+                    await send(ControlAnswer<GarbageReport>(progress: step), connection)
+                }
+                await send(ControlAnswer(result: report), connection)
             case .unmounted:
                 // Ended now, it would leave a mountpoint that nobody serves.
                 throw CommandFailure(

@@ -266,8 +266,22 @@ struct LateHeadStore: HeadStore {
     func retire(
         _ blobs: [BlobID],
         sequence: UInt64,
-        token: UInt32
+        token: UInt32,
+        immediately: Bool
     ) async throws(HeadStoreError) {
-        try await network.reachedHeads().retire(blobs, sequence: sequence, token: token)
+        try await network.reachedHeads().retire(
+            blobs,
+            sequence: sequence,
+            token: token,
+            immediately: immediately
+        )
+    }
+
+    func retired() async throws(HeadStoreError) -> [RetiredBlob] {
+        try await network.reachedHeads().retired()
+    }
+
+    func deleteRetired(_ blobs: [BlobID], token: UInt32) async throws(HeadStoreError) {
+        try await network.reachedHeads().deleteRetired(blobs, token: token)
     }
 }

@@ -236,6 +236,17 @@ final class OpenFollower: ServedVolume {
         )
     }
 
+    func collect(
+        immediately: Bool,
+        _ progress: @escaping @Sendable (Progress) async -> Void
+    ) async throws(CommandFailure) -> GarbageReport {
+        throw CommandFailure(
+            .usage,
+            "'\(name)' is mounted as a follower, which lets go of nothing",
+            advice: "ask the mount that writes it"
+        )
+    }
+
     func close() async {
         working.cancel()
         await working.value

@@ -23,6 +23,8 @@ final class OpenVolume: ServedVolume {
     private let state: StateDirectory
     private let background: VolumeBackground
     private let network: VolumeNetwork?
+    /// That the database was made anew when the volume was opened, and why.
+    private let rebuilt: String?
 
     var hasNetwork: Bool { network != nil }
     var mountable: any MountableVolume { volume }
@@ -33,7 +35,8 @@ final class OpenVolume: ServedVolume {
         volume: Volume,
         directories: [String],
         state: StateDirectory,
-        network: VolumeNetwork?
+        network: VolumeNetwork?,
+        rebuilt: String?
     ) {
         self.name = name
         self.settings = settings
@@ -41,6 +44,7 @@ final class OpenVolume: ServedVolume {
         self.directories = directories
         self.state = state
         self.network = network
+        self.rebuilt = rebuilt
         background = VolumeBackground(volume)
     }
 
@@ -93,18 +97,7 @@ final class OpenVolume: ServedVolume {
             // The log is where it all stays: there is as much room as on the disk.
             configuration.logCap = .max
         }
-        let volume: Volume
-        do throws(StateError) {
-            volume = try Volume.open(
-                state,
-                configuration,
-                disk: files,
-                entropy: LinuxEntropy(),
-                time: LinuxTimeSource()
-            )
-        } catch {
-            throw CommandFailure(error, volume: name)
-        }
+        let (volume, rebuilt) = try await open(name, state, configuration, settings)
         var network: VolumeNetwork?
         do throws(CommandFailure) {
             network = try await VolumeNetwork.connect(
@@ -127,8 +120,42 @@ final class OpenVolume: ServedVolume {
             volume: volume,
             directories: directories,
             state: state,
-            network: network
+            network: network,
+            rebuilt: rebuilt
         )
+    }
+
+    /// Opens the volume of a state, and makes its database anew before if it must and may.
+    private static func open(
+        _ name: String,
+        _ state: StateDirectory,
+        _ configuration: VolumeConfiguration,
+        _ settings: VolumeSettings
+    ) async throws(CommandFailure) -> (volume: Volume, rebuilt: String?) {
+        func open() throws(StateError) -> Volume {
+            try Volume.open(
+                state,
+                configuration,
+                disk: LinuxFileSystem(),
+                entropy: LinuxEntropy(),
+                time: LinuxTimeSource()
+            )
+        }
+        let failure: StateError
+        do throws(StateError) { return (try open(), nil) } catch { failure = error }
+        guard case .volume(.corrupt(let damage)) = failure, !configuration.readOnly else {
+            throw CommandFailure(failure, volume: name)
+        }
+        let mender = VolumeMender(name: name, path: state.path)
+        do throws(CommandFailure) {
+            let text = try await mender.rebuildForMount(state, settings, damage: damage)
+            do throws(StateError) { return (try open(), text) } catch {
+                throw CommandFailure(error, volume: name)
+            }
+        } catch {
+            state.unlock()
+            throw error
+        }
     }
 
     static func hold(
@@ -202,6 +229,29 @@ final class OpenVolume: ServedVolume {
         }
     }
 
+    func collect(
+        immediately: Bool,
+        _ progress: @escaping @Sendable (Progress) async -> Void
+    ) async throws(CommandFailure) -> GarbageReport {
+        guard let network else {
+            throw CommandFailure(
+                .unavailable,
+                "the volume '\(name)' has no network",
+                advice: "its files take no room but on this machine"
+            )
+        }
+        let volume = volume
+        do throws(VolumeError) {
+            // Removed files that wait for their removal are no waste before that.
+            try await background.pool.run { () throws(VolumeError) in
+                while try volume.tick() {}
+            }
+        } catch {
+            throw CommandFailure(error, volume: name)
+        }
+        return try await network.collect(immediately: immediately, progress)
+    }
+
     /// How far the network is.
     private func report() async -> SyncReport {
         let status = await network?.status()
@@ -234,7 +284,7 @@ final class OpenVolume: ServedVolume {
             pid: getpid(),
             state: "mounted",
             network: settings.network ?? "none",
-            readOnly: isReadOnly,
+            readOnly: isReadOnly || network?.stopped != nil,
             bytesTotal: statistics?.bytesTotal ?? 0,
             bytesFree: statistics?.bytesFree ?? 0,
             inodes: statistics?.inodesUsed ?? 0,
@@ -255,7 +305,10 @@ final class OpenVolume: ServedVolume {
             waitingFor: log.isDiskFull ? "room on the local disk" : network?.waitingFor,
             step: network?.step,
             lastError: network?.lastError ?? background.failure,
-            stopped: network?.stopped
+            stopped: network?.stopped,
+            advice: network?.advice,
+            rebuilt: rebuilt,
+            garbage: network?.garbage
         )
     }
 

@@ -27,6 +27,13 @@ protocol ServedVolume: Sendable {
         _ progress: @escaping @Sendable (Progress) async -> Void
     ) async throws(CommandFailure) -> CheckReport
 
+    /// Lets go of what nothing on the network needs; `immediately`: of all but the newest
+    /// checkpoint, without a grace.
+    func collect(
+        immediately: Bool,
+        _ progress: @escaping @Sendable (Progress) async -> Void
+    ) async throws(CommandFailure) -> GarbageReport
+
     /// Makes everything durable locally and lets go, from the top down.
     func close() async
 }

@@ -52,24 +52,23 @@ extension VolumeMaker {
     func adoptFollower(_ name: String) throws(CommandFailure) {
         let path = try home.state(of: name)
         let files = LinuxFileSystem()
+        var settings = try VolumeSettings.read(path, volume: name, files: files)
+        let secrets = try VolumeSecrets.read(path, volume: name, files: files)
+        settings.follows = true
+        let following = settings
         do throws(StateError) {
-            try StateDirectory.open(path, disk: files).unlock()
-        } catch .copied {
-            var settings = try VolumeSettings.read(path, volume: name, files: files)
-            let secrets = try VolumeSecrets.read(path, volume: name, files: files)
-            settings.follows = true
-            // In this order: half of it is a copy still.
-            try settings.write(path, files: files)
-            try VolumeSecrets.make(secrets.access, entropy: LinuxEntropy())
-                .write(path, files: files)
-            do throws(StateError) {
-                try StateDirectory.open(path, adopts: true, disk: files).unlock()
-            } catch {
-                throw CommandFailure(error, volume: name)
+            try StateDirectory.adopt(path, disk: files) { (_) throws(StateError) in
+                do throws(CommandFailure) {
+                    try following.write(path, files: files)
+                    try VolumeSecrets.make(secrets.access, entropy: LinuxEntropy())
+                        .write(path, files: files)
+                } catch {
+                    throw .disk(error.message)
+                }
             }
             return
         } catch {
-            throw CommandFailure(error, volume: name)
+            guard error == .notCopied else { throw CommandFailure(error, volume: name) }
         }
         throw CommandFailure(
             .exists,

@@ -129,7 +129,16 @@ struct VolumeMender {
         let (state, settings) = try hold()
         defer { state.unlock() }
         if let report = soundReport(state) { return report }
-        return try await withReader(state, settings) { (reader) async throws(CommandFailure) in
+        return CheckReport(try await rebuild(state, settings, acceptsLoss ? .accepted : .reported))
+    }
+
+    /// Makes the database of a state anew that this process holds.
+    func rebuild(
+        _ state: StateDirectory,
+        _ settings: VolumeSettings,
+        _ loss: RebuildLoss
+    ) async throws(CommandFailure) -> RebuildReport {
+        try await withReader(state, settings) { (reader) async throws(CommandFailure) in
             let rebuild = ViewRebuild(
                 state,
                 reader: reader,
@@ -139,7 +148,7 @@ struct VolumeMender {
                 pool: pool
             )
             do throws(RebuildError) {
-                return CheckReport(try await rebuild.run(acceptsLoss: acceptsLoss))
+                return try await rebuild.run(loss)
             } catch {
                 throw CommandFailure(error, volume: name)
             }
@@ -154,11 +163,11 @@ struct VolumeMender {
     }
 
     /// Runs `body` with what reads the volume's checkpoints; nil where it has no network.
-    private func withReader(
+    private func withReader<Report>(
         _ state: StateDirectory,
         _ settings: VolumeSettings,
-        _ body: (HeadReader?) async throws(CommandFailure) -> CheckReport
-    ) async throws(CommandFailure) -> CheckReport {
+        _ body: (HeadReader?) async throws(CommandFailure) -> Report
+    ) async throws(CommandFailure) -> Report {
         guard let text = settings.network else { return try await body(nil) }
         let (url, id) = try VolumeNetwork.parse(text, id: state.description.volume, name: name)
         let identity = VolumeIdentity(

@@ -23,6 +23,8 @@ final class VolumeNetwork: Sendable {
         var step: String?
         var lastError: String?
         var stopped: String?
+        /// What to do about that.
+        var advice: String?
         var packsInFlight = 0
         var bytesInFlight = 0
         /// Milliseconds since the newest checkpoint was cut.
@@ -32,6 +34,7 @@ final class VolumeNetwork: Sendable {
         var health = "answers"
         /// Whether nobody else can write the volume.
         var holdsLease = false
+        var garbage: GarbageReport?
     }
 
     private let name: String
@@ -224,6 +227,28 @@ final class VolumeNetwork: Sendable {
     func sync(
         _ progress: @escaping @Sendable (Progress) async -> Void
     ) async throws(CommandFailure) -> UInt64 {
+        try await publishing(progress) { (checkpointer) async throws(CheckpointError) in
+            try await checkpointer.sync()
+        }
+        return await checkpointer.status().sequence
+    }
+
+    /// Publishes, and lets go of what nothing needs.
+    func collect(
+        immediately: Bool,
+        _ progress: @escaping @Sendable (Progress) async -> Void
+    ) async throws(CommandFailure) -> GarbageReport {
+        try await publishing(progress) { (checkpointer) async throws(CheckpointError) in
+            _ = try await checkpointer.collect(immediately: immediately)
+        }
+        return GarbageReport(await checkpointer.wasteReport())
+    }
+
+    /// Runs `body`, telling how far it is.
+    private func publishing(
+        _ progress: @escaping @Sendable (Progress) async -> Void,
+        _ body: (Checkpointer) async throws(CheckpointError) -> Void
+    ) async throws(CommandFailure) {
         guard publishes else {
             throw CommandFailure(.notPermitted, "'\(name)' is mounted read-only")
         }
@@ -243,12 +268,9 @@ final class VolumeNetwork: Sendable {
             }
         }
         defer { reporting.cancel() }
-        do throws(CheckpointError) {
-            try await checkpointer.sync()
-        } catch {
+        do throws(CheckpointError) { try await body(checkpointer) } catch {
             throw CommandFailure(error, volume: name)
         }
-        return await checkpointer.status().sequence
     }
 
     func status() async -> Report {
@@ -274,12 +296,14 @@ final class VolumeNetwork: Sendable {
             step: status.step,
             lastError: status.lastError.map { "\($0)" },
             stopped: status.stopped.map { CommandFailure($0, volume: name).message },
+            advice: status.stopped.flatMap { CommandFailure($0, volume: name).advice },
             packsInFlight: status.packsInFlight,
             bytesInFlight: status.bytesInFlight,
             checkpointAge: status.cutAt.map { now > $0 ? now - $0 : 0 },
             lease: status.stopped == nil ? status.token : nil,
             health: health,
-            holdsLease: status.token != nil && status.stopped == nil
+            holdsLease: status.token != nil && status.stopped == nil,
+            garbage: GarbageReport(await checkpointer.wasteReport())
         )
     }
 

@@ -25,6 +25,7 @@ struct ControlRequest: Codable, Sendable {
         case prepareUnmount = "prepare-unmount"
         case unmounted
         case fsck
+        case gc
     }
 
     var version = Self.version
@@ -32,6 +33,8 @@ struct ControlRequest: Codable, Sendable {
     var scope: SyncScope?
     /// Of a check: whether every byte is read back.
     var deep: Bool?
+    /// Of a collection: whether it keeps only the newest checkpoint, and waits for no grace.
+    var now: Bool?
 }
 
 struct SyncReport: Codable, Sendable {
@@ -89,8 +92,14 @@ struct StatusReport: Codable, Sendable {
     /// The step of the checkpoint under way.
     var step: String?
     var lastError: String?
-    /// Why nothing will be published any more.
+    /// Why nothing will be published any more; the mount is read-only then.
     var stopped: String?
+    /// What to do about that.
+    var advice: String?
+    /// That the database was made anew when the volume was mounted, and why.
+    var rebuilt: String?
+    /// What is on its way out; missing without a network.
+    var garbage: GarbageReport?
     /// Of a mount that follows.
     var following: FollowingReport?
 }

@@ -2,8 +2,9 @@ import BlobModel
 import Codec
 import Synchronization
 import SystemIO
-import Volume
 import VolumeFormat
+
+@testable import Volume
 
 /// A volume that is dictionaries: what the checkpointer may rely on, and no more.
 final class ModelSource: CheckpointSource {
@@ -159,7 +160,15 @@ final class ModelSource: CheckpointSource {
                     table != .slices
                 else { preconditionFailure("only placement is placed") }
                 state.rows[table, default: [:]][row.key] = row.value
+                if PlacementRows.isWaste(row) { state.dirty[table, default: []].insert(row.key) }
             }
+        }
+    }
+
+    func removeSlices(_ numbers: [UInt64]) throws(VolumeError) {
+        try fault()
+        state.withLock { state in
+            for number in numbers { state.put(.slices, RowKey.number(number), nil) }
         }
     }
 

@@ -23,6 +23,14 @@ final class FaultPlan: Sendable {
 
     func clear() { state.withLock { $0.failing = nil } }
 
+    /// Ends what was planned, and tells whether anything was.
+    func clearIfPlanned() -> Bool {
+        state.withLock { state in
+            defer { state.failing = nil }
+            return state.failing != nil
+        }
+    }
+
     /// Calls so far.
     var calls: Int { state.withLock { $0.calls } }
 
@@ -48,6 +56,7 @@ final class InMemoryBlobStore: BlobStore {
         var liesToCallers = false
         var rotten: Set<BlobID> = []
         var gate: ManualTimeSource?
+        var readGate: ManualTimeSource?
     }
 
     private let state: Mutex<State>
@@ -89,6 +98,9 @@ final class InMemoryBlobStore: BlobStore {
 
     /// Each store takes a second of this clock.
     func setGate(_ gate: ManualTimeSource) { state.withLock { $0.gate = gate } }
+
+    /// No read ends before this clock has gone on for years.
+    func setReadGate(_ gate: ManualTimeSource) { state.withLock { $0.readGate = gate } }
 
     func encodedLength(of length: UInt64) -> UInt64? {
         length > Self.lengthMax ? nil : length * 5 + 10 * metadataLength
@@ -132,6 +144,11 @@ final class InMemoryBlobStore: BlobStore {
         authentication: ReadAuthentication
     ) async throws(BlobStoreError) -> [UInt8] {
         if plan.strikes() { throw .unavailable("planned") }
+        if let gate = state.withLock({ $0.readGate }) {
+            // Only cancellation ends it.
+            try? await gate.sleep(for: .seconds(1 << 30))
+            throw .cancelled
+        }
         let (found, lies) = state.withLock { state in
             state.readCalls += 1
             state.bytesRead += range.count
@@ -179,6 +196,10 @@ final class InMemoryLedger: Sendable {
         var keeps = 0
         var faults: [PublishFault] = []
         var time: UInt64 = 1_000_000
+        var retired: [BlobID: RetiredBlob] = [:]
+        /// All heads that there were.
+        var heads: [Head] = []
+        var pins: [UInt64] = []
     }
 
     fileprivate let state: Mutex<State>
@@ -191,6 +212,35 @@ final class InMemoryLedger: Sendable {
     let volume = VolumeID(bytes: [UInt8](repeating: 0x22, count: 32))
 
     var head: Head? { state.withLock { $0.head } }
+
+    /// What is retired and not deleted.
+    var retired: [BlobID: RetiredBlob] { state.withLock { $0.retired } }
+
+    /// The grace of all that is retired is over.
+    func endGrace() {
+        state.withLock { state in
+            state.retired = state.retired.mapValues { blob in
+                RetiredBlob(
+                    blob: blob.blob,
+                    encodedLength: blob.encodedLength,
+                    bornAfter: blob.bornAfter,
+                    sequence: blob.sequence,
+                    deletableFrom: 0
+                )
+            }
+        }
+    }
+
+    func pin(_ sequences: [UInt64]) { state.withLock { $0.pins = sequences } }
+
+    /// This ledger as if an older checkpoint were the newest.
+    func asOf(_ sequence: UInt64) -> InMemoryLedger {
+        let older = InMemoryLedger(copying: self)
+        older.state.withLock { state in
+            state.head = state.heads.first { $0.sequence == sequence }
+        }
+        return older
+    }
 
     func failPublications(_ faults: [PublishFault]) { state.withLock { $0.faults = faults } }
 
@@ -243,6 +293,8 @@ struct InMemoryHeadStore: HeadStore {
     let ledger: InMemoryLedger
     let mountKey: PublicKey
     let plan: FaultPlan
+    /// Where deleted blobs go from.
+    var blobs: InMemoryBlobStore?
 
     private var lease: Lease { ledger.lease }
 
@@ -254,7 +306,7 @@ struct InMemoryHeadStore: HeadStore {
             volume: ledger.volume,
             head: ledger.head,
             lease: lease,
-            pins: [],
+            pins: ledger.state.withLock { $0.pins },
             poolCapacity: 1 << 40,
             poolUsed: 0,
             poolEnd: 100,
@@ -334,6 +386,7 @@ struct InMemoryHeadStore: HeadStore {
                 publishedAt: state.time
             )
             state.head = head
+            state.heads.append(head)
             if case .unknownButDone = fault { return .failure(.outcomeUnknown("planned")) }
             return .success(head)
         }
@@ -343,6 +396,52 @@ struct InMemoryHeadStore: HeadStore {
     func retire(
         _ blobs: [BlobID],
         sequence: UInt64,
-        token: UInt32
-    ) async throws(HeadStoreError) {}
+        token: UInt32,
+        immediately: Bool
+    ) async throws(HeadStoreError) {
+        if plan.strikes() { throw .unavailable("planned") }
+        guard lease.token == token, lease.holder != nil else { throw .leaseLost(lease) }
+        let refusal = ledger.state.withLock { state -> HeadStoreError? in
+            let head = state.head
+            guard sequence <= head?.sequence ?? 0, !blobs.contains(where: { $0 == head?.manifest })
+            else { return .rejected("the head needs it") }
+            for blob in blobs where state.retired[blob] == nil {
+                // Gone already: the repeat of an earlier command.
+                guard self.blobs?.blobs[blob] != nil else { continue }
+                state.retired[blob] = RetiredBlob(
+                    blob: blob,
+                    encodedLength: 1,
+                    bornAfter: 0,
+                    sequence: sequence,
+                    deletableFrom: immediately ? 0 : .max
+                )
+            }
+            return nil
+        }
+        if let refusal { throw refusal }
+    }
+
+    func retired() async throws(HeadStoreError) -> [RetiredBlob] {
+        if plan.strikes() { throw .unavailable("planned") }
+        return ledger.retired.values.sorted {
+            $0.blob.bytes.lexicographicallyPrecedes($1.blob.bytes)
+        }
+    }
+
+    func deleteRetired(_ blobs: [BlobID], token: UInt32) async throws(HeadStoreError) {
+        if plan.strikes() { throw .unavailable("planned") }
+        guard lease.token == token, lease.holder != nil else { throw .leaseLost(lease) }
+        let refusal = ledger.state.withLock { state -> HeadStoreError? in
+            let kept = state.pins + (state.head.map { [$0.sequence] } ?? [])
+            for blob in blobs where self.blobs?.blobs[blob] != nil {
+                guard let retired = state.retired[blob] else { return .rejected("not retired") }
+                guard retired.deletableFrom == 0, !kept.contains(where: retired.mayBeNeeded)
+                else { return .rejected("the grace is not over, or it is needed") }
+            }
+            for blob in blobs { state.retired[blob] = nil }
+            return nil
+        }
+        if let refusal { throw refusal }
+        for blob in blobs { self.blobs?.lose(blob) }
+    }
 }

@@ -26,6 +26,7 @@ final class CheckpointWorld {
         ledger: InMemoryLedger,
         mountKey: PublicKey = ModelWorld.mountKey,
         takesOver: Bool = false,
+        checkpointsKept: UInt64 = 3,
         faultPlan: (@Sendable (FaultPoint) -> Void)? = nil
     ) async throws {
         self.disk = disk
@@ -56,13 +57,15 @@ final class CheckpointWorld {
         settings.retryLongest = .milliseconds(2)
         settings.packLength = 600_000
         settings.deltasMax = 2
+        settings.checkpointsKept = checkpointsKept
         var environment = CheckpointEnvironment(
             source: volume,
             blobs: blobs,
             heads: InMemoryHeadStore(
                 ledger: ledger,
                 mountKey: mountKey,
-                plan: blobs.plan
+                plan: blobs.plan,
+                blobs: blobs
             ),
             keys: ModelWorld.keys,
             volume: ledger.volume,
@@ -151,7 +154,7 @@ final class CheckpointWorld {
             pool: pool,
             databaseFiles: FileSystemVFS(disk),
             segmentSize: segmentSize
-        ).run(acceptsLoss: acceptsLoss)
+        ).run(acceptsLoss ? .accepted : .reported)
     }
 
     static let segmentSize = 128 << 10

@@ -1,5 +1,6 @@
 import BlobModel
 import Codec
+import SQLite
 import SystemIO
 import Testing
 import VolumeFormat
@@ -217,6 +218,44 @@ struct IdentityTests {
         }
         if CrashSeeds.isWhole { #expect(files > 1000 && packs > 500) }
         print("identities: \(files) files, \(packs) packs")
+    }
+
+    /// A copy that was adopted numbers nothing before the ledger has given it a token of its own.
+    @Test func anAdoptedCopyForgetsTheTokenOfItsOriginal() async throws {
+        let disk = InMemoryFileSystem()
+        let world = try await CheckpointWorld(
+            disk,
+            .new,
+            blobs: InMemoryBlobStore(),
+            ledger: InMemoryLedger()
+        )
+        try world.volume.makeFile("a", [1])
+        let copy = disk.kill()
+        func open() throws -> (StateDirectory, Volume) {
+            let state = try StateDirectory.open("/state", disk: copy)
+            var configuration = VolumeConfiguration()
+            configuration.token = nil
+            let volume = try Volume.open(
+                state,
+                configuration,
+                disk: copy,
+                entropy: SeededEntropy(seed: 1),
+                time: ManualTimeSource(),
+                databaseFiles: FileSystemVFS(copy),
+                segmentSize: CheckpointWorld.segmentSize
+            )
+            return (state, volume)
+        }
+        do {
+            let (state, volume) = try open()
+            #expect(try volume.takeLastToken())
+            try volume.setLeaseToken(nil)
+            try volume.forgetLastToken()
+            state.unlock()
+        }
+        let (_, volume) = try open()
+        #expect(try !volume.takeLastToken())
+        #expect(throws: VolumeError.readOnly) { try volume.makeFile("b") }
     }
 
     /// The register notices: a volume that is opened under a token that was used before.

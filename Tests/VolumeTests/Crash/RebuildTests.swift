@@ -296,6 +296,31 @@ struct RebuildTests {
         }
     }
 
+    /// A log without any record contradicts nothing, and was taken for one that is whole.
+    @Test func anEmptyLogIsNotTakenForAWholeOne() async throws {
+        let left = try await leave()
+        for name in try left.disk.list("/state/log") where name.hasSuffix(".seg") {
+            try left.disk.removeFile("/state/log/" + name)
+        }
+        await #expect {
+            try await rebuild(left)
+        } throws: { error in
+            guard case .incomplete(let what)? = error as? RebuildError else { return false }
+            return what.contains("it is empty")
+        }
+        // Told to, it goes on with what was published.
+        _ = try await rebuild(left, acceptsLoss: true)
+        let world = try await CheckpointWorld(
+            left.disk,
+            .left,
+            blobs: left.blobs,
+            ledger: left.ledger
+        )
+        for number in 0..<4 {
+            _ = try world.volume.lookup(.root, world.volume.name("old-\(number)"))
+        }
+    }
+
     @Test func anothersHeadIsToldAndNothingIsChanged() async throws {
         let left = try await leave()
         let other = try await CheckpointWorld(
