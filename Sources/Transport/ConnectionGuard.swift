@@ -4,9 +4,9 @@ internal import NIOHTTP1
 /// Keeps one connection within its bounds, between HTTP's decoder and who answers.
 ///
 /// Three things that the server behind it would bear without end: a first head that does not come,
-/// requests sent ahead of their answers, and a body in chunks of a byte. The decoder makes an object
-/// of each request and chunk, many times as long as its bytes, and all that one read brings is decoded
-/// before anybody can hold it back.
+/// requests sent ahead of their answers, and a body in chunks of a byte. The decoder makes an
+/// object of each request and chunk, many times as long as its bytes, and all that one read brings
+/// is decoded before anybody can hold it back.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart

@@ -51,8 +51,8 @@ package final class HTTPClient: Sendable {
     /// `timeout` covers everything; it is `ClientLimits.requestTimeout` unless given. After a throw
     /// the request may have been acted upon if `TransportError.mayHaveTakenEffect` says so.
     ///
-    /// A server that refuses and asks to be asked again soon (429 or 503 with `Retry-After`) is asked
-    /// again, as long as that is within the time.
+    /// A server that refuses and asks to be asked again soon (429 or 503 with `Retry-After`) is
+    /// asked again, as long as that is within the time.
     package func send(
         _ request: ClientRequest,
         responseLimit: Int,

@@ -34,9 +34,9 @@ struct PeerAddress: Hashable, Sendable {
 
 /// What each peer has of a server: connections, and tokens for requests.
 ///
-/// A peer with neither a connection nor a bucket that is less than full is as one never seen, and is
-/// forgotten, so the table has no more entries than there were requests within `burst / perSecond`
-/// seconds.
+/// A peer with neither a connection nor a bucket that is less than full is as one never seen, and
+/// is forgotten, so the table has no more entries than there were requests within
+/// `burst / perSecond` seconds.
 struct PeerTable: Sendable {
     private struct Peer {
         var connections = 0

@@ -11,8 +11,8 @@ enum RetryAfter {
         return String(max(seconds + (attoseconds > 0 ? 1 : 0), 1))
     }
 
-    /// How long to wait before the request is sent again; nil when the response does not ask for it,
-    /// or for longer than a request should wait.
+    /// How long to wait before the request is sent again; nil when the response does not ask for
+    /// it, or for longer than a request should wait.
     static func pause(asked response: ClientResponse, tries: Int) -> Duration? {
         guard response.code == 429 || response.code == 503, tries < triesMax,
             let seconds = response.headers["retry-after"].flatMap({ UInt32($0) })

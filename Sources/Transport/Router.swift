@@ -10,7 +10,7 @@ package struct Route: Sendable {
     let method: HTTPMethod
     let segments: [Segment]
     let handler: Handler
-    /// What a request takes of its peer's tokens: 1 for an answer from memory or one read of a disk.
+    /// What a request takes of its peer's tokens: 1 for an answer from memory or one read of disk.
     let cost: Int
 
     /// - Precondition: The template starts with a slash, and the cost is positive.

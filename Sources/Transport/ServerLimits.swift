@@ -13,8 +13,9 @@ package struct ServerLimits: Sendable {
     /// Bytes of a request's head, names and values together.
     package var headerBytesMax = 16 << 10
     package var headerFieldsMax = 100
-    /// Requests that a peer may send ahead of their answers on one connection, which are given one at
-    /// a time; more end it.
+    /// Requests that a peer may send ahead of their answers on one connection; more end it.
+    ///
+    /// They are answered one at a time.
     package var requestsAheadMax = 16
     /// How long the handshake and the head of a connection's first request may take.
     package var firstRequestTimeout: Duration = .seconds(20)

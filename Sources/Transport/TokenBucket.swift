@@ -28,7 +28,7 @@ struct TokenBucket: Hashable, Sendable {
     /// Takes `count` tokens at the time `now`; or takes none and says after how long they will be
     /// there.
     ///
-    /// More tokens than the bucket holds count as a full bucket, so that nothing is refused for ever.
+    /// More tokens than the bucket holds count as a full one, so that nothing is refused for ever.
     mutating func take(_ count: Int, of rate: Rate, at now: Duration) -> Duration? {
         let count = min(count, rate.burst)
         let later = max(fullAt, now) + rate.time(for: count)

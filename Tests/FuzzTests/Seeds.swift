@@ -14,7 +14,7 @@ internal import VolumeFormat
 enum Seeds {
     static func all() throws -> [String: [[UInt8]]] {
         var all = try ledger()
-        for more in [try vectors(), try volumeFormat(), texts(), try wire(), rows()] {
+        for more in [try vectors(), try volumeFormat(), texts(), try wire(), rows(), records()] {
             all.merge(more) { $0 + $1 }
         }
         return all
@@ -228,6 +228,49 @@ enum Seeds {
                 LedgerQuery.info, .nodes, .blob(ObjectID(bytes: digest)),
                 .blobInPool(ObjectID(bytes: digest), BlobID(bytes: digest)),
             ].map(\.bcsBytes),
+        ]
+    }
+
+    private static func records() -> [String: [[UInt8]]] {
+        let blob = BlobID(bytes: digest)
+        let signature = Signature(bytes: digest + digest)
+        let message = ProtocolMessage.storageConfirmation(
+            epoch: 1,
+            blob: blob,
+            persistence: .permanent
+        )
+        let kinds: [BlobRegistration.Kind] = [
+            .permanent, .deletable, .pooled(ObjectID(bytes: digest)),
+        ]
+        let registrations = kinds.map { kind in
+            BlobRegistration(
+                object: ObjectID(bytes: digest),
+                kind: kind,
+                end: 9,
+                isCertified: false,
+                event: StatusEvent(transaction: TransactionDigest(bytes: digest), index: 3)
+            )
+        }
+        var info = BlobInfo(length: 100)
+        info.register(registrations[0])
+        let symbols = DecodingSymbols(
+            axis: .primary,
+            symbols: [SliverIndex(2): [DecodingSymbol(index: SliverIndex(1), bytes: [1, 2])]]
+        )
+        let errors: [LedgerError] = [
+            .unavailable("no"), .behind(height: 9), .rejected(.badSignature),
+            .executionFailed(command: 3, .insufficientBalance(needed: 2, available: 1)),
+        ]
+        return [
+            "certificate": [
+                Certificate(message: message, signatures: [(1, signature), (9, signature)]).bcsBytes
+            ],
+            "decoding-symbols": [symbols.bcsBytes],
+            "ledger-error": errors.map(\.bcsBytes),
+            "blob-registration": registrations.map(\.bcsBytes),
+            "blob-info": [info.bcsBytes],
+            // A height, a hash and an epoch.
+            "node-cursor": [[9, 0, 0, 0, 0, 0, 0, 0] + digest + [1, 0, 0, 0]],
         ]
     }
 

@@ -61,8 +61,8 @@ package struct StorageNodeAPI: Sendable {
         }
     }
 
-    /// What the dearer requests cost their peers, in reads of a sliver: hashing and expanding one, a
-    /// signature with a flush of the disk, a page of a shard.
+    /// What the dearer requests cost their peers, in reads of a sliver: hashing and expanding one,
+    /// a signature with a flush of the disk, a page of a shard.
     private enum Cost {
         static let sliver = 4
         static let symbols = 20

@@ -24,8 +24,7 @@ struct Main {
             return print(FuzzTarget.all.map(\.name).joined(separator: "\n"))
         }
         var count = CommandLine.argc
-        var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? =
-            unsafe CommandLine.unsafeArgv
+        var arguments = unsafe CommandLine.unsafeArgv
         let status = unsafe LLVMFuzzerRunDriver(&count, &arguments) { bytes, count in
             let input = unsafe Array(UnsafeBufferPointer(start: bytes, count: count))
             if let wrong = target.check(input) {
