@@ -87,8 +87,8 @@ TARGET ?= all
 SECONDS ?= 60
 KEEP ?=
 fuzz: setup
-	WALRUS_FUZZ=1 $(SWIFT) build -c release --sanitize=fuzzer --sanitize=address \
-		-Xswiftc -enable-testing --scratch-path .build/fuzz --product fuzz
+	WALRUS_FUZZ=1 $(SWIFT) build -c release --sanitize=fuzzer -Xswiftc -sanitize=fuzzer,address \
+		-Xcc -fsanitize=address -Xswiftc -enable-testing --scratch-path .build/fuzz --product fuzz
 	bash Tests/FuzzTests/fuzz.sh .build/fuzz/release/fuzz .build/fuzz/work \
 		$(TARGET) $(SECONDS) $(KEEP)
 

@@ -72,12 +72,11 @@ let transport =
 let fuzzers: [Target] =
     isFuzzing
     ? [
-        .target(name: "CFuzzer", path: "Tests/CFuzzer"),
         .executableTarget(
             name: "fuzz",
             dependencies: [
                 "Codec", "BlobModel", "SystemIO", "ErasureCoding", "Ledger", "SegmentLog",
-                "VolumeFormat", "Volume", "Transport", "CFuzzer",
+                "VolumeFormat", "Volume", "Transport",
             ],
             path: "Tests/FuzzTests",
             exclude: [
@@ -86,7 +85,7 @@ let fuzzers: [Target] =
             ],
             sources: ["Targets", "Driver"],
             swiftSettings: strict
-        ),
+        )
     ]
     : [
         .testTarget(

@@ -6,7 +6,7 @@ set -u
 binary=$1 work=$2 target=$3 seconds=$4 keep=${5:-}
 kept_max=24
 targets=$target
-[ "$target" = all ] && targets=$("$binary" --list)
+[ "$target" = all ] && targets=$(WALRUS_FUZZ_TARGET=list "$binary" -runs=0 2>/dev/null)
 failed=0
 for name in $targets; do
     fixtures=Tests/Fixtures/fuzz/$name
