@@ -7,8 +7,8 @@ private let target: FuzzTarget = {
     let name = unsafe getenv("WALRUS_FUZZ_TARGET").map { unsafe String(cString: $0) } ?? ""
     guard let target = FuzzTarget.all.first(where: { $0.name == name }) else {
         print(FuzzTarget.all.map(\.name).joined(separator: "\n"))
-        // Not `exit`, which libFuzzer takes for a failure of the target.
-        unsafe fflush(nil)
+        // `exit` alone is taken for a failure of the target by libFuzzer.
+        fflush(nil)
         _exit(name == "list" ? 0 : 2)
     }
     return target
