@@ -18,7 +18,7 @@ BENCH ?=
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: run setup test-setup build build-tests test mount-test check crash format format-check \
-	bench bench-encoder bench-files bench-workloads conformance stress simulate sanitize golden install uninstall clean
+	bench bench-encoder bench-files bench-workloads conformance stress simulate sanitize fuzz golden install uninstall clean
 
 run: setup build
 	@mkdir -p $(MOUNTPOINT)
@@ -81,10 +81,21 @@ sanitize: test-setup
 		$(SWIFT) test --sanitize $(SANITIZER) \
 		--scratch-path .build-sanitize-$(SANITIZER) -Xcc -O2 --no-parallel
 
+# libFuzzer with AddressSanitizer on one parser of bytes from outside, or on all in turn, each for so
+# many seconds, in a build of its own. KEEP=keep adds what it learned to the corpora in the repository.
+TARGET ?= all
+SECONDS ?= 60
+KEEP ?=
+fuzz: setup
+	WALRUS_FUZZ=1 $(SWIFT) build -c release --sanitize=fuzzer -Xswiftc -sanitize=fuzzer,address \
+		-Xcc -fsanitize=address -Xswiftc -enable-testing --scratch-path .build/fuzz --product fuzz
+	bash Tests/FuzzTests/fuzz.sh .build/fuzz/release/fuzz .build/fuzz/work \
+		$(TARGET) $(SECONDS) $(KEEP)
+
 # Writes the fixtures that are our own anew. A changed one is a changed format: read the diff.
 golden: build-tests
 	WALRUS_WRITE_GOLDEN=1 $(SWIFT) test $(SWIFT_FLAGS) --skip-build --no-parallel \
-		--filter 'GoldenTests|GoldenLogTests'
+		--filter 'GoldenTests|GoldenLogTests|ReplayTests.seeds'
 	git diff --stat -- Tests/Fixtures
 
 # The crash harness, longer than `make test` runs it; `WALRUS_CRASH_SEED=n make crash` replays one.

@@ -36,27 +36,22 @@ let argumentParser = Target.Dependency.product(
 )
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
-let targets: [Target] = [
-    // Level 0: C, and bytes.
-    .target(name: "CKernels"),
-    .target(name: "CShims"),
-    .systemLibrary(name: "CFuse", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
-    .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
-    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
-    module("Codec"),
+/// `WALRUS_FUZZ=1` (`make fuzz`) builds the fuzzers and what they stand on, with the parsers of
+/// `Transport` but without its web server, so that no library is instrumented for nothing.
+let isFuzzing = Context.environment["WALRUS_FUZZ"] != nil
 
-    // Level 1: the nouns, and the seams to the machine.
-    module("BlobModel", ["Codec", "CKernels", "CSodium", crypto]),
-    module("SystemIO", ["Codec", "CShims"]),
-
-    // Level 2.
-    module("SQLite", ["SystemIO", "CSQLite"]),
-    module("SegmentLog", ["Codec", "SystemIO"]),
-    module("ErasureCoding", ["Codec", "BlobModel", "SystemIO", "CKernels"]),
-    module("Ledger", ["Codec", "BlobModel"]),
-    module("VolumeFormat", ["Codec", "BlobModel", "CZstd", crypto]),
-    module(
+let transport =
+    isFuzzing
+    ? .target(
+        name: "Transport",
+        dependencies: ["Codec", "BlobModel"],
+        sources: [
+            "APIError.swift", "ByteRange.swift", "Endpoint.swift", "HTTPHeaders.swift",
+            "JSONEnvelopes.swift", "NodeWire.swift", "QueryString.swift", "TransportError.swift",
+        ],
+        swiftSettings: strict
+    )
+    : module(
         "Transport",
         [
             "Codec", "BlobModel", "SystemIO", logging, crypto,
@@ -71,154 +66,223 @@ let targets: [Target] = [
             .product(name: "X509", package: "swift-certificates"),
             .product(name: "SwiftASN1", package: "swift-asn1"),
         ]
-    ),
+    )
 
-    // Level 3.
-    module("LedgerService", ["Codec", "BlobModel", "SystemIO", "SQLite", "Ledger", "Transport"]),
-    module(
-        "StorageNode",
-        [
-            "Codec", "BlobModel", "SystemIO", "SQLite", "SegmentLog", "ErasureCoding", "Ledger",
-            "Transport",
-        ]
-    ),
-    module(
-        "BlobClient",
-        ["Codec", "BlobModel", "SystemIO", "ErasureCoding", "Ledger", "Transport"]
-    ),
-    module(
-        "Volume",
-        ["Codec", "BlobModel", "SystemIO", "SQLite", "SegmentLog", "VolumeFormat"]
-    ),
+/// The fuzzers, whose targets and corpora are also an ordinary test (`Docs/Hostile.md`).
+let fuzzers: [Target] =
+    isFuzzing
+    ? [
+        .executableTarget(
+            name: "fuzz",
+            dependencies: [
+                "Codec", "BlobModel", "SystemIO", "ErasureCoding", "Ledger", "SegmentLog",
+                "VolumeFormat", "Volume", "Transport",
+            ],
+            path: "Tests/FuzzTests",
+            exclude: [
+                "fuzz.sh", "ReplayTests.swift", "Seeds.swift", "Mutator.swift",
+                "Targets/ServiceTargets.swift",
+            ],
+            sources: ["Targets", "Driver"],
+            swiftSettings: strict
+        )
+    ]
+    : [
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: [
+                "Codec", "BlobModel", "SystemIO", "ErasureCoding", "Ledger", "SegmentLog",
+                "VolumeFormat", "Volume", "Transport", "LedgerService", "StorageNode", "walrusfs",
+                "TestSupport",
+            ],
+            path: "Tests/FuzzTests",
+            exclude: ["Driver", "fuzz.sh"],
+            swiftSettings: strict
+        )
+    ]
 
-    // Level 4.
-    module("Mount", ["Codec", "BlobModel", "SystemIO", "Volume", "CFuse", "CShims"]),
-    module(
-        "LocalNetwork",
-        [
-            "Codec", "BlobModel", "SystemIO", "Ledger", "LedgerService", "StorageNode",
-            "BlobClient", "Transport", logging,
-        ]
-    ),
-    module("Simulation", ["Codec", "BlobModel", "SystemIO", "Ledger"]),
+let targets: [Target] =
+    [
+        // Level 0: C, and bytes.
+        .target(name: "CKernels"),
+        .target(name: "CShims"),
+        .systemLibrary(name: "CFuse", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
+        .systemLibrary(
+            name: "CSodium",
+            pkgConfig: "libsodium",
+            providers: [.apt(["libsodium-dev"])]
+        ),
+        .systemLibrary(
+            name: "CSQLite",
+            pkgConfig: "sqlite3",
+            providers: [.apt(["libsqlite3-dev"])]
+        ),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        module("Codec"),
 
-    // Level 5.
-    .executableTarget(
-        name: "walrusfs",
-        dependencies: [
-            "Codec", "BlobModel", "SystemIO", "Volume", "VolumeFormat", "Mount", "LocalNetwork",
-            "BlobClient", "Ledger", "LedgerService", "Transport", argumentParser, logging,
-        ],
-        swiftSettings: strict
-    ),
-    .executableTarget(
-        name: "walrus",
-        dependencies: [
-            "Codec", "BlobModel", "SystemIO", "ErasureCoding", "LocalNetwork", "BlobClient",
-            "Ledger", "LedgerService", "StorageNode", "Transport", argumentParser, logging,
-        ],
-        swiftSettings: strict
-    ),
+        // Level 1: the nouns, and the seams to the machine.
+        module("BlobModel", ["Codec", "CKernels", "CSodium", crypto]),
+        module("SystemIO", ["Codec", "CShims"]),
 
-    // Tests.
-    .target(
-        name: "TestSupport",
-        dependencies: ["Codec", "SystemIO"],
-        path: "Tests/TestSupport",
-        swiftSettings: strict
-    ),
-    .target(
-        name: "TestNetwork",
-        dependencies: [
-            "Codec", "BlobModel", "SystemIO", "ErasureCoding", "Ledger", "StorageNode",
+        // Level 2.
+        module("SQLite", ["SystemIO", "CSQLite"]),
+        module("SegmentLog", ["Codec", "SystemIO"]),
+        module("ErasureCoding", ["Codec", "BlobModel", "SystemIO", "CKernels"]),
+        module("Ledger", ["Codec", "BlobModel"]),
+        module("VolumeFormat", ["Codec", "BlobModel", "CZstd", crypto]),
+        transport,
+
+        // Level 3.
+        module(
+            "LedgerService",
+            ["Codec", "BlobModel", "SystemIO", "SQLite", "Ledger", "Transport"]
+        ),
+        module(
+            "StorageNode",
+            [
+                "Codec", "BlobModel", "SystemIO", "SQLite", "SegmentLog", "ErasureCoding", "Ledger",
+                "Transport",
+            ]
+        ),
+        module(
             "BlobClient",
-        ],
-        path: "Tests/TestNetwork",
-        swiftSettings: strict
-    ),
-    tests("TidyTests", []),
-    tests("CodecTests", ["Codec"]),
-    tests("BlobModelTests", ["Codec", "BlobModel", "CSodium"]),
-    tests("SystemIOTests", ["SystemIO"]),
-    tests("SQLiteTests", ["SQLite", "SystemIO"]),
-    tests("SegmentLogTests", ["SegmentLog", "SystemIO"]),
-    tests(
-        "ErasureCodingTests",
-        ["Codec", "BlobModel", "SystemIO", "ErasureCoding", "CKernels", crypto]
-    ),
-    .executableTarget(
-        name: "encoder-bench",
-        dependencies: ["BlobModel", "SystemIO", "ErasureCoding", "CKernels"],
-        path: "Tests/EncoderBench",
-        exclude: ["wheel.py"],
-        swiftSettings: strict
-    ),
-    tests("LedgerTests", ["Codec", "BlobModel", "Ledger"]),
-    tests("VolumeFormatTests", ["Codec", "BlobModel", "VolumeFormat"]),
-    tests("TransportTests", ["BlobModel", "Transport", "SystemIO", logging]),
-    tests(
-        "LedgerServiceTests",
-        [
-            "Codec", "BlobModel", "Ledger", "LedgerService", "SystemIO", "BlobClient",
-            "Transport", logging,
-        ]
-    ),
-    tests(
-        "StorageNodeTests",
-        [
-            "Codec", "BlobModel", "ErasureCoding", "Ledger", "StorageNode", "SystemIO",
-            "BlobClient", "Transport", "TestNetwork", logging,
-        ]
-    ),
-    tests(
-        "BlobClientTests",
-        [
-            "Codec", "BlobModel", "ErasureCoding", "Ledger", "StorageNode", "BlobClient",
-            "SystemIO", "TestNetwork",
-        ]
-    ),
-    tests(
-        "VolumeTests",
-        ["Codec", "BlobModel", "Volume", "VolumeFormat", "SegmentLog", "SQLite", "SystemIO"]
-    ),
-    tests(
-        "LocalNetworkTests",
-        [
-            "Codec", "BlobModel", "LocalNetwork", "BlobClient", "Ledger", "StorageNode", "SystemIO",
-            logging,
-        ]
-    ),
-    .executableTarget(
-        name: "simulation-spike",
-        dependencies: ["Simulation"],
-        path: "Tests/SimulationSpike",
-        swiftSettings: strict
-    ),
-    .executableTarget(
-        name: "network-simulation",
-        dependencies: [
-            "Codec", "BlobModel", "SystemIO", "SQLite", "ErasureCoding", "Ledger",
-            "LedgerService", "StorageNode", "BlobClient", "Simulation", "TestNetwork",
-        ],
-        path: "Tests/NetworkSimulation",
-        swiftSettings: strict
-    ),
-    tests("CommandTests", ["SystemIO", "walrus"]),
-    tests("SimulationTests", ["Simulation", "simulation-spike", "network-simulation"]),
-    .executableTarget(
-        name: "plain-mount",
-        dependencies: ["SystemIO", "Volume", "Mount"],
-        path: "Tests/PlainMount",
-        swiftSettings: strict
-    ),
-    .executableTarget(name: "posix-calls", path: "Tests/PosixCalls"),
-    tests(
-        "MountTests",
-        ["SystemIO", "Volume", "Mount", "plain-mount", "posix-calls", "walrusfs"]
-    ),
-    tests("EndToEndTests", ["walrusfs", "walrus"]),
-    tests("DevnetTests", ["walrus"]),
-]
+            ["Codec", "BlobModel", "SystemIO", "ErasureCoding", "Ledger", "Transport"]
+        ),
+        module(
+            "Volume",
+            ["Codec", "BlobModel", "SystemIO", "SQLite", "SegmentLog", "VolumeFormat"]
+        ),
+
+        // Level 4.
+        module("Mount", ["Codec", "BlobModel", "SystemIO", "Volume", "CFuse", "CShims"]),
+        module(
+            "LocalNetwork",
+            [
+                "Codec", "BlobModel", "SystemIO", "Ledger", "LedgerService", "StorageNode",
+                "BlobClient", "Transport", logging,
+            ]
+        ),
+        module("Simulation", ["Codec", "BlobModel", "SystemIO", "Ledger"]),
+
+        // Level 5.
+        .executableTarget(
+            name: "walrusfs",
+            dependencies: [
+                "Codec", "BlobModel", "SystemIO", "Volume", "VolumeFormat", "Mount", "LocalNetwork",
+                "BlobClient", "Ledger", "LedgerService", "Transport", argumentParser, logging,
+            ],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "walrus",
+            dependencies: [
+                "Codec", "BlobModel", "SystemIO", "ErasureCoding", "LocalNetwork", "BlobClient",
+                "Ledger", "LedgerService", "StorageNode", "Transport", argumentParser, logging,
+            ],
+            swiftSettings: strict
+        ),
+
+        // Tests.
+        .target(
+            name: "TestSupport",
+            dependencies: ["Codec", "SystemIO"],
+            path: "Tests/TestSupport",
+            swiftSettings: strict
+        ),
+        .target(
+            name: "TestNetwork",
+            dependencies: [
+                "Codec", "BlobModel", "SystemIO", "ErasureCoding", "Ledger", "StorageNode",
+                "BlobClient",
+            ],
+            path: "Tests/TestNetwork",
+            swiftSettings: strict
+        ),
+        tests("TidyTests", []),
+        tests("CodecTests", ["Codec"]),
+        tests("BlobModelTests", ["Codec", "BlobModel", "CSodium"]),
+        tests("SystemIOTests", ["SystemIO"]),
+        tests("SQLiteTests", ["SQLite", "SystemIO"]),
+        tests("SegmentLogTests", ["SegmentLog", "SystemIO"]),
+        tests(
+            "ErasureCodingTests",
+            ["Codec", "BlobModel", "SystemIO", "ErasureCoding", "CKernels", crypto]
+        ),
+        .executableTarget(
+            name: "encoder-bench",
+            dependencies: ["BlobModel", "SystemIO", "ErasureCoding", "CKernels"],
+            path: "Tests/EncoderBench",
+            exclude: ["wheel.py"],
+            swiftSettings: strict
+        ),
+        tests("LedgerTests", ["Codec", "BlobModel", "Ledger"]),
+        tests("VolumeFormatTests", ["Codec", "BlobModel", "VolumeFormat"]),
+        tests("TransportTests", ["BlobModel", "Transport", "SystemIO", logging]),
+        tests(
+            "LedgerServiceTests",
+            [
+                "Codec", "BlobModel", "Ledger", "LedgerService", "SystemIO", "BlobClient",
+                "Transport", logging,
+            ]
+        ),
+        tests(
+            "StorageNodeTests",
+            [
+                "Codec", "BlobModel", "ErasureCoding", "Ledger", "StorageNode", "SystemIO",
+                "BlobClient", "Transport", "TestNetwork", logging,
+            ]
+        ),
+        tests(
+            "BlobClientTests",
+            [
+                "Codec", "BlobModel", "ErasureCoding", "Ledger", "StorageNode", "BlobClient",
+                "SystemIO", "TestNetwork",
+            ]
+        ),
+        tests(
+            "VolumeTests",
+            ["Codec", "BlobModel", "Volume", "VolumeFormat", "SegmentLog", "SQLite", "SystemIO"]
+        ),
+        tests(
+            "LocalNetworkTests",
+            [
+                "Codec", "BlobModel", "LocalNetwork", "BlobClient", "Ledger", "StorageNode",
+                "SystemIO",
+                logging,
+            ]
+        ),
+        .executableTarget(
+            name: "simulation-spike",
+            dependencies: ["Simulation"],
+            path: "Tests/SimulationSpike",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "network-simulation",
+            dependencies: [
+                "Codec", "BlobModel", "SystemIO", "SQLite", "ErasureCoding", "Ledger",
+                "LedgerService", "StorageNode", "BlobClient", "Simulation", "TestNetwork",
+            ],
+            path: "Tests/NetworkSimulation",
+            swiftSettings: strict
+        ),
+        tests("CommandTests", ["SystemIO", "walrus"]),
+        tests("SimulationTests", ["Simulation", "simulation-spike", "network-simulation"]),
+        .executableTarget(
+            name: "plain-mount",
+            dependencies: ["SystemIO", "Volume", "Mount"],
+            path: "Tests/PlainMount",
+            swiftSettings: strict
+        ),
+        .executableTarget(name: "posix-calls", path: "Tests/PosixCalls"),
+        tests(
+            "MountTests",
+            ["SystemIO", "Volume", "Mount", "plain-mount", "posix-calls", "walrusfs"]
+        ),
+        tests("EndToEndTests", ["walrusfs", "walrus"]),
+        tests("DevnetTests", ["walrus"]),
+    ]
+    + fuzzers
 
 let dependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -235,7 +299,8 @@ let dependencies: [Package.Dependency] = [
 /// `WALRUS_ONLY=VolumeTests,CodecTests swift test` builds just these targets and what they stand
 /// on, so that work on a low level does not wait for the web server that a high one needs.
 func selected(from targets: [Target]) -> [Target] {
-    guard let only = Context.environment["WALRUS_ONLY"], !only.isEmpty else { return targets }
+    let only = isFuzzing ? "fuzz" : Context.environment["WALRUS_ONLY"] ?? ""
+    guard !only.isEmpty else { return targets }
     var wanted = Set(only.split(separator: ",").map(String.init))
     var grew = true
     while grew {

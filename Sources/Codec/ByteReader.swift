@@ -126,6 +126,12 @@ package struct ByteReader: Sendable {
         try Value(from: &self)
     }
 
+    /// How many of `count` items to set memory aside for before they are read: a value may be many
+    /// times as long in memory as the byte that claims it, so no more than fill what is left.
+    package func reservation<Value>(for count: Int, of type: Value.Type) -> Int {
+        min(count, remaining / max(MemoryLayout<Value>.stride, 1))
+    }
+
     /// Reads a vector of at most `limit` items, each of at least `itemSize` bytes.
     package mutating func readVector<Value: BCSDecodable>(
         of type: Value.Type = Value.self,
@@ -134,7 +140,7 @@ package struct ByteReader: Sendable {
     ) throws(CodecError) -> [Value] {
         let count = try readLength(limit: limit, itemSize: itemSize)
         var items: [Value] = []
-        items.reserveCapacity(count)
+        items.reserveCapacity(reservation(for: count, of: Value.self))
         for _ in 0..<count { items.append(try Value(from: &self)) }
         return items
     }

@@ -1,6 +1,8 @@
 // The transport of `Docs/Formats/control-socket.md`: frames over a Unix stream socket. What is in
 // them is for the program that mounts.
 
+// The compiler finds `timeval` in its header.
+internal import CFuse
 internal import Glibc
 internal import Synchronization
 package import SystemIO
@@ -64,7 +66,10 @@ package final class ControlConnection: Sendable {
     }
 
     /// The next frame, or nil when the other side is done.
+    ///
+    /// Its beginning may take any time: `walrusfs umount` is silent until all is unmounted.
     package func receive() throws(ControlSocketError) -> [UInt8]? {
+        waitForEnd()
         guard let head = try receive(4) else { return nil }
         let count = head.reversed().reduce(0) { $0 << 8 | Int($1) }
         guard count > 0, count <= Self.frameMax, let frame = try receive(count) else {
@@ -92,6 +97,20 @@ package final class ControlConnection: Sendable {
             received += result
         }
         return bytes
+    }
+
+    /// Gives the other side so long for each part that it sends or takes; then it is `broken`.
+    fileprivate func setPatience(_ patience: Duration) {
+        let (seconds, attoseconds) = patience.components
+        var limit = timeval(
+            tv_sec: Int(seconds),
+            tv_usec: Int(attoseconds / 1_000_000_000_000)
+        )
+        let size = socklen_t(MemoryLayout<timeval>.size)
+        for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+            let result = unsafe setsockopt(descriptor, SOL_SOCKET, option, &limit, size)
+            precondition(result == 0, "A socket takes time limits.")
+        }
     }
 
     /// Waits until the other side closes or sends more; for a server that is at work.
@@ -137,7 +156,13 @@ package final class ControlServer: Sendable {
     deinit { close(descriptor) }
 
     /// Serves until ``stop()``, on threads of its own: `body` has each conversation to itself.
-    package func start(_ body: @escaping @Sendable (ControlConnection) -> Void) {
+    ///
+    /// A client that stops in the middle of a frame, or reads no answer, is given up after
+    /// `patience`. One that is silent keeps its place; the socket is its user's own.
+    package func start(
+        patience: Duration = .seconds(10),
+        _ body: @escaping @Sendable (ControlConnection) -> Void
+    ) {
         _ = SystemThread(name: "control") { [self] in
             while !isStopped.load(ordering: .acquiring) {
                 connections.waitUntil { $0 < Self.connectionsMax ? () : nil }
@@ -149,6 +174,7 @@ package final class ControlServer: Sendable {
                 }
                 _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
                 let connection = ControlConnection(descriptor: accepted)
+                connection.setPatience(patience)
                 connections.withLock { $0 += 1 }
                 _ = SystemThread(name: "control-client") { [self] in
                     body(connection)

@@ -19,9 +19,7 @@ extension StorageNode {
         _ request: RecoverySymbolsRequest
     ) async throws(NodeError) -> [GeneralRecoverySymbol] {
         let sources = try sources(of: blob, request)
-        guard symbolPermits.take() else {
-            throw .refused(.unavailable, "The node computes symbols for others; try later.")
-        }
+        try takeSymbolPermit()
         defer { symbolPermits.giveBack() }
         let metadata = try await verifiedMetadata(of: blob)
         let count = sources.reduce(0) { $0 + $1.targets.count }
@@ -55,6 +53,8 @@ extension StorageNode {
         for target in targets where target.value >= systematic {
             throw .refused(.indexOutOfRange, "There are \(systematic) systematic slivers.")
         }
+        try takeSymbolPermit()
+        defer { symbolPermits.giveBack() }
         let targets = Set(targets).sorted()
         let metadata = try await verifiedMetadata(of: blob)
         let size = metadata.symbolSize
@@ -84,6 +84,12 @@ extension StorageNode {
         }
         guard !symbols.isEmpty else { throw failure }
         return DecodingSymbols(axis: axis, symbols: symbols)
+    }
+
+    private func takeSymbolPermit() throws(NodeError) {
+        guard symbolPermits.take() else {
+            throw .refused(.unavailable, "The node computes symbols for others; try later.")
+        }
     }
 
     /// Half of what a client reads at most, so that nothing around the symbols matters.

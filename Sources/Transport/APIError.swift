@@ -48,6 +48,8 @@ package struct APIError: Error, Hashable, Sendable {
     package let metadata: [String: String]
     /// What the server's log calls this error; only those of code 500 have one.
     var trace: String?
+    /// After how long it is worth trying again, for the `Retry-After` header.
+    package var retryAfter: Duration?
 
     package init(
         _ status: APIStatus,

@@ -50,6 +50,9 @@ package final class HTTPClient: Sendable {
     ///
     /// `timeout` covers everything; it is `ClientLimits.requestTimeout` unless given. After a throw
     /// the request may have been acted upon if `TransportError.mayHaveTakenEffect` says so.
+    ///
+    /// A server that refuses and asks to be asked again soon (429 or 503 with `Retry-After`) is
+    /// asked again, as long as that is within the time.
     package func send(
         _ request: ClientRequest,
         responseLimit: Int,
@@ -57,6 +60,7 @@ package final class HTTPClient: Sendable {
     ) async throws(TransportError) -> ClientResponse {
         precondition(responseLimit >= 0)
         let deadline = NIODeadline.now() + TimeAmount(timeout ?? limits.requestTimeout)
+        var tries = 0
         while true {
             let (channel, isKept) = try await acquire(deadline: deadline)
             let exchange = Exchange(
@@ -69,7 +73,11 @@ package final class HTTPClient: Sendable {
             do {
                 let completed = try await exchange.outcome.wait()
                 release(channel, isReusable: completed.isReusable)
-                return completed.response
+                let response = completed.response
+                guard let pause = RetryAfter.pause(asked: response, tries: tries),
+                    try await rest(pause, until: deadline)
+                else { return response }
+                tries += 1
             } catch {
                 release(channel, isReusable: false)
                 // A kept connection that the server has closed meanwhile: a fresh one will tell.
@@ -77,6 +85,22 @@ package final class HTTPClient: Sendable {
                 throw error
             }
         }
+    }
+
+    /// Waits; false, at once, when that would be longer than until the deadline.
+    private func rest(
+        _ pause: Duration,
+        until deadline: NIODeadline
+    ) async throws(TransportError) -> Bool {
+        let end = NIODeadline.now() + TimeAmount(pause)
+        guard end < deadline else { return false }
+        let rested = Once<Void>()
+        let timer = MultiThreadedEventLoopGroup.singleton.any().scheduleTask(deadline: end) {
+            _ = rested.decide(.success(()))
+        }
+        defer { timer.cancel() }
+        try await rested.wait()
+        return true
     }
 
     /// Closes idle connections and refuses further requests; those in progress finish.

@@ -5,6 +5,7 @@ internal import NIOCore
 internal import NIOPosix
 internal import NIOSSL
 internal import Synchronization
+package import SystemIO
 
 /// Serves a router's routes over HTTP/1.1, with TLS or without, on TCP or a Unix socket.
 ///
@@ -17,6 +18,7 @@ package final class HTTPServer: Sendable {
     let identity: TLSIdentity?
     let limits: ServerLimits
     let logger: Logger
+    private let time: any TimeSource
     private let onListening: @Sendable (Endpoint) async -> Void
 
     private struct State {
@@ -38,8 +40,10 @@ package final class HTTPServer: Sendable {
         identity: TLSIdentity? = nil,
         limits: ServerLimits = ServerLimits(),
         logger: Logger,
+        time: any TimeSource = LinuxTimeSource(),
         onListening: @escaping @Sendable (Endpoint) async -> Void = { _ in }
     ) {
+        self.time = time
         self.router = router
         self.listen = listen
         self.identity = identity
@@ -62,14 +66,17 @@ package final class HTTPServer: Sendable {
         configuration.httpDecoder.maxHeaderFieldSize = limits.headerBytesMax
         configuration.httpDecoder.maxHeaderListSize = limits.headerBytesMax
         configuration.httpDecoder.maxHeaderFieldCount = limits.headerFieldsMax
-        let responder = Responder(router: router, limits: limits, logger: logger)
-        let plain = TunedChannel(
+        let gate = PeerGate(limits, time: time)
+        let responder = Responder(router: router, limits: limits, gate: gate, logger: logger)
+        let plain = GuardedChannel(
             base: HTTP1Channel(
                 responder: { request, writer, channel in
                     try await responder.respond(to: request, writer: writer, channel: channel)
                 },
                 configuration: configuration
-            )
+            ),
+            gate: gate,
+            limits: limits
         )
         if let identity {
             try await serve(
@@ -136,23 +143,9 @@ package final class HTTPServer: Sendable {
     }
 }
 
-/// Sets the buffer sizes of accepted connections, which were measured to matter for large bodies.
-private struct TunedChannel<Base: ServerChildChannel>: ServerChildChannel {
-    let base: Base
-
-    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> {
-        channel.setLargeTransferOptions().flatMap {
-            self.base.setup(channel: channel, logger: logger)
-        }
-    }
-
-    func handle(value: Base.Value, logger: Logger) async {
-        await base.handle(value: value, logger: logger)
-    }
-}
-
 extension Channel {
-    /// Reads of 64 KiB that grow to 1 MiB (measured: 1.5 to 2 times the rate of the defaults).
+    /// Reads of 64 KiB that grow to 1 MiB (measured: 1.5 to 2 times the rate of the defaults), four
+    /// before the reader is heard again.
     func setLargeTransferOptions() -> EventLoopFuture<Void> {
         setOption(
             .recvAllocator,
@@ -161,6 +154,6 @@ extension Channel {
                 initial: 64 << 10,
                 maximum: 1 << 20
             )
-        ).flatMap { self.setOption(.maxMessagesPerRead, value: 16) }
+        ).flatMap { self.setOption(.maxMessagesPerRead, value: 4) }
     }
 }

@@ -8,13 +8,17 @@ internal import Synchronization
 struct Responder: Sendable {
     let router: Router
     let limits: ServerLimits
+    let gate: PeerGate
     let logger: Logger
     private let traces = TraceNumbers()
+    private let bodies: BodyBudget
 
-    init(router: Router, limits: ServerLimits, logger: Logger) {
+    init(router: Router, limits: ServerLimits, gate: PeerGate, logger: Logger) {
         self.router = router
         self.limits = limits
+        self.gate = gate
         self.logger = logger
+        bodies = BodyBudget(limit: limits.bodyBytesMax)
     }
 
     func respond(
@@ -23,23 +27,27 @@ struct Responder: Sendable {
         channel: any Channel
     ) async throws {
         let peer = Self.describe(channel.remoteAddress)
-        let progress = BodyProgress()
         let announced = Self.announcedBody(of: request)
+        let body = RequestBody(
+            announcedLength: announced.length,
+            stream: request.body,
+            channel: channel,
+            limits: limits,
+            lease: BodyLease(bodies)
+        )
         var response: ServerResponse
         do {
-            let (route, ours) = try accept(
-                request,
-                announced: announced,
-                progress: progress,
-                peer: peer,
-                channel: channel
-            )
+            try gate.charge(1, to: channel.remoteAddress)
+            let (route, ours) = try accept(request, announced: announced, body, peer: peer)
+            if route.cost > 1 { try gate.charge(route.cost - 1, to: channel.remoteAddress) }
             response = try await route.handler(ours)
         } catch {
             response = refusal(for: error, request: request, peer: peer)
         }
+        // What a handler was given was its own until it had answered.
+        body.lease.release()
         response.headers["access-control-allow-origin"] = "*"
-        let leavesBody = announced.leavesMore(than: limits.drainedBodyMax) && !progress.isFinished
+        let leavesBody = body.isLeft(announced, drainedMax: limits.drainedBodyMax)
         if leavesBody { response.headers["connection"] = "close" }
         let deadline = BodyDeadline(channel: channel, limits: limits)
         defer { deadline.cancel() }
@@ -55,15 +63,17 @@ struct Responder: Sendable {
             channel.eventLoop.scheduleTask(in: TimeAmount(limits.linger)) {
                 channel.close(promise: nil)
             }
+        } else {
+            // The little that nobody wanted; a peer that breaks off has closed the connection.
+            try? await body.forEach { _ in }
         }
     }
 
     private func accept(
         _ request: HummingbirdCore.Request,
         announced: AnnouncedBody,
-        progress: BodyProgress,
-        peer: String,
-        channel: any Channel
+        _ body: RequestBody,
+        peer: String
     ) throws -> (Route, ServerRequest) {
         let target = request.head.path ?? ""
         let parts = target.split(
@@ -76,26 +86,9 @@ struct Responder: Sendable {
             throw Self.wrongMethod(request.method.rawValue, path: path)
         }
         guard let query = QueryString(parsing: parts.count == 2 ? String(parts[1]) : "") else {
-            throw APIError(
-                .invalidArgument,
-                reason: "MALFORMED_REQUEST",
-                message: "The query of the request is malformed."
-            )
+            throw Self.malformed("The query of the request is malformed.")
         }
-        let length: Int?
-        switch announced {
-        case .none:
-            progress.finish()
-            length = 0
-        case .length(let announced): length = announced
-        case .chunked: length = nil
-        case .malformed:
-            throw APIError(
-                .invalidArgument,
-                reason: "MALFORMED_REQUEST",
-                message: "The content length is not a number."
-            )
-        }
+        try Self.check(announced, for: method)
         switch router.match(method, path: path) {
         case .route(let route, let parameters):
             var headers = HTTPHeaders()
@@ -109,13 +102,7 @@ struct Responder: Sendable {
                     query: query,
                     headers: headers,
                     peer: peer,
-                    body: RequestBody(
-                        announcedLength: length,
-                        stream: request.body,
-                        channel: channel,
-                        limits: limits,
-                        progress: progress
-                    )
+                    body: body
                 )
             )
         case .wrongMethod: throw Self.wrongMethod(method.rawValue, path: path)
@@ -126,6 +113,25 @@ struct Responder: Sendable {
                 message: "There is nothing at \(path)."
             )
         }
+    }
+
+    /// Nothing here reads the body of a request without one by its method; its bytes would wait in
+    /// memory for as long as the answer takes.
+    private static func check(
+        _ announced: AnnouncedBody,
+        for method: HTTPMethod
+    ) throws(APIError) {
+        switch announced {
+        case .none: return
+        case .length, .chunked:
+            guard method != .put, method != .post else { return }
+            throw malformed("A \(method.rawValue) has no body here.")
+        case .malformed: throw malformed("The content length is not a number.")
+        }
+    }
+
+    private static func malformed(_ message: String) -> APIError {
+        APIError(.invalidArgument, reason: "MALFORMED_REQUEST", message: message)
     }
 
     private static func describe(_ address: SocketAddress?) -> String {
@@ -160,12 +166,14 @@ struct Responder: Sendable {
                 message: "The body may have \(limit) bytes.",
                 code: 413
             )
-        case TransportError.malformed(let why):
+        case TransportError.malformed(let why): refusal = Self.malformed(why)
+        case TransportError.overloaded:
             refusal = APIError(
-                .invalidArgument,
-                reason: "MALFORMED_REQUEST",
-                message: why
+                .unavailable,
+                reason: "OVERLOADED",
+                message: "There is no room for the body now; try later."
             )
+            refusal.retryAfter = .seconds(1)
         default:
             refusal = APIError(
                 .internalError,
@@ -243,6 +251,15 @@ struct Responder: Sendable {
         case chunked
         case malformed
 
+        /// Bytes; nil when the head does not say how many.
+        var length: Int? {
+            switch self {
+            case .none: 0
+            case .length(let length): length
+            case .chunked, .malformed: nil
+            }
+        }
+
         func leavesMore(than limit: Int) -> Bool {
             switch self {
             case .none: false
@@ -252,7 +269,7 @@ struct Responder: Sendable {
         }
     }
 
-    private static func announcedBody(of request: HummingbirdCore.Request) -> AnnouncedBody {
+    static func announcedBody(of request: HummingbirdCore.Request) -> AnnouncedBody {
         if request.headers[.transferEncoding] != nil { return .chunked }
         guard let text = request.headers[.contentLength] else { return .none }
         guard let length = Int(text), length >= 0 else { return .malformed }

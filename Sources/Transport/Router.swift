@@ -10,11 +10,19 @@ package struct Route: Sendable {
     let method: HTTPMethod
     let segments: [Segment]
     let handler: Handler
+    /// What a request takes of its peer's tokens: 1 for an answer from memory or one read of disk.
+    let cost: Int
 
-    /// - Precondition: The template starts with a slash.
-    package init(_ method: HTTPMethod, _ template: String, handler: @escaping Handler) {
-        precondition(template.hasPrefix("/"))
+    /// - Precondition: The template starts with a slash, and the cost is positive.
+    package init(
+        _ method: HTTPMethod,
+        _ template: String,
+        cost: Int = 1,
+        handler: @escaping Handler
+    ) {
+        precondition(template.hasPrefix("/") && cost > 0)
         self.method = method
+        self.cost = cost
         self.handler = handler
         segments = template.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
             .map { part in

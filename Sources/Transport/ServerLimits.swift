@@ -2,10 +2,24 @@
 package struct ServerLimits: Sendable {
     /// Connections at one time; more wait in the machine's queue.
     package var connectionsMax = 1024
+    /// Connections of one peer at one time; more are closed as they come.
+    ///
+    /// A peer is its IP address; of IPv6, the first half. A client of ours keeps 16 at most.
+    package var peerConnectionsMax = 512
+    /// What one peer may ask for, counted by `Route.cost`; more is refused with 429.
+    ///
+    /// Peers on a Unix socket may ask for anything.
+    package var peerRate = Rate(perSecond: 5000, burst: 20_000)
     /// Bytes of a request's head, names and values together.
     package var headerBytesMax = 16 << 10
     package var headerFieldsMax = 100
-    /// How long a connection may be silent, or take over a request's head.
+    /// Requests that a peer may send ahead of their answers on one connection; more end it.
+    ///
+    /// They are answered one at a time.
+    package var requestsAheadMax = 16
+    /// How long the handshake and the head of a connection's first request may take.
+    package var firstRequestTimeout: Duration = .seconds(20)
+    /// How long a connection may be silent between requests, or take over a later one's head.
     package var idleTimeout: Duration = .seconds(60)
     /// How long a body, or the reading of a response, may take besides what its bytes need.
     package var bodyGrace: Duration = .seconds(15)
@@ -15,6 +29,10 @@ package struct ServerLimits: Sendable {
     package var linger: Duration = .seconds(2)
     /// An unread body of up to this is read away, and the connection lives on.
     package var drainedBodyMax = 64 << 10
+    /// Bytes of all bodies that are held at one time; who comes with more is told to try later.
+    ///
+    /// The longest sliver has 44 MB.
+    package var bodyBytesMax = 512 << 20
 
     /// How long requests in progress may take when the server stops; then they are ended.
     package var shutdownGrace: Duration = .seconds(3)

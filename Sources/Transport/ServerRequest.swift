@@ -40,26 +40,53 @@ package struct RequestBody: Sendable {
     let stream: HummingbirdCore.RequestBody
     let channel: any Channel
     let limits: ServerLimits
-    let progress: BodyProgress
+    let lease: BodyLease
+    private let progress = BodyProgress()
+
+    init(
+        announcedLength: Int?,
+        stream: HummingbirdCore.RequestBody,
+        channel: any Channel,
+        limits: ServerLimits,
+        lease: BodyLease
+    ) {
+        self.announcedLength = announcedLength
+        self.stream = stream
+        self.channel = channel
+        self.limits = limits
+        self.lease = lease
+        if announcedLength == 0 { progress.finish() }
+    }
+
+    /// Whether bytes are left that are not worth reading away: too many, or the rest of some that
+    /// were read.
+    func isLeft(_ announced: Responder.AnnouncedBody, drainedMax: Int) -> Bool {
+        switch progress.state {
+        case .finished: false
+        case .reading: true
+        case .unread: announced.leavesMore(than: drainedMax)
+        }
+    }
 
     /// Takes the whole body.
     ///
-    /// An announced length over `limit` is refused before anything is read.
+    /// An announced length over `limit` is refused before anything is read, and so is a body for
+    /// which the server has no room (`ServerLimits.bodyBytesMax`). The room is given back when the
+    /// request is answered.
     package func collect(upTo limit: Int) async throws(TransportError) -> [UInt8] {
         precondition(limit >= 0)
-        if let announcedLength, announcedLength > limit { throw .tooLarge(limit: limit) }
+        if let announcedLength {
+            guard announcedLength <= limit else { throw .tooLarge(limit: limit) }
+            try lease.cover(announcedLength)
+        }
         var collected: [UInt8] = []
         // An announced length is only a claim, so no more than this is set aside on its word.
         collected.reserveCapacity(min(announcedLength ?? 0, 1 << 20))
-        var tooLong = false
         try await forEach { (part) throws(TransportError) in
-            guard part.count <= limit - collected.count else {
-                tooLong = true
-                throw .tooLarge(limit: limit)
-            }
+            guard part.count <= limit - collected.count else { throw .tooLarge(limit: limit) }
+            try lease.cover(collected.count + part.count)
             collected.append(contentsOf: part)
         }
-        precondition(!tooLong)
         return collected
     }
 
@@ -94,20 +121,20 @@ final class BodyProgress: Sendable {
     enum State { case unread, reading, finished }
 
     // Guards a word that the handler writes and the server reads afterwards.
-    private let state = Mutex(State.unread)
+    private let current = Mutex(State.unread)
+
+    var state: State { current.withLock { $0 } }
 
     /// Whether this is the first reading; there is no second one.
     func begin() -> Bool {
-        state.withLock { state in
+        current.withLock { state in
             guard state == .unread else { return false }
             state = .reading
             return true
         }
     }
 
-    func finish() { state.withLock { $0 = .finished } }
-
-    var isFinished: Bool { state.withLock { $0 == .finished } }
+    func finish() { current.withLock { $0 = .finished } }
 }
 
 /// Closes a channel whose body comes too slowly.

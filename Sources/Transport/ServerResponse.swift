@@ -55,11 +55,9 @@ package struct ServerResponse: Sendable {
 
     /// A refusal, in the reference's envelope of errors.
     package static func failure(_ error: APIError) -> ServerResponse {
-        ServerResponse(
-            code: error.code,
-            headers: ["content-type": "application/json"],
-            body: .bytes(error.json)
-        )
+        var headers: HTTPHeaders = ["content-type": "application/json"]
+        headers["retry-after"] = error.retryAfter.map { RetryAfter.text(of: $0) }
+        return ServerResponse(code: error.code, headers: headers, body: .bytes(error.json))
     }
 }
 

@@ -14,6 +14,8 @@ package enum TransportError: Error, Equatable, Sendable {
     case tls(String)
     /// A body is longer than `limit` bytes.
     case tooLarge(limit: Int)
+    /// This server holds as many bytes of bodies as it may; later there is room.
+    case overloaded
     /// The peer does not speak HTTP as it should: a bad head, a body that ends too early.
     case malformed(String)
     /// A server could not listen at its address.
@@ -24,7 +26,7 @@ package enum TransportError: Error, Equatable, Sendable {
     /// Whether the same request may succeed later without anybody doing anything.
     package var isTransient: Bool {
         switch self {
-        case .unreachable, .interrupted, .timeout: true
+        case .unreachable, .interrupted, .timeout, .overloaded: true
         case .wrongKey, .tls, .tooLarge, .malformed, .cannotListen, .cancelled: false
         }
     }
@@ -32,7 +34,7 @@ package enum TransportError: Error, Equatable, Sendable {
     /// Whether the request may have reached the peer.
     package var mayHaveTakenEffect: Bool {
         switch self {
-        case .unreachable, .wrongKey, .tls, .cannotListen: false
+        case .unreachable, .wrongKey, .tls, .cannotListen, .overloaded: false
         case .timeout(let sent): sent
         case .interrupted, .tooLarge, .malformed, .cancelled: true
         }
@@ -50,6 +52,7 @@ extension TransportError: CustomStringConvertible {
                 + "where \(expected) is expected"
         case .tls(let why): "TLS failed: \(why)"
         case .tooLarge(let limit): "the body is longer than \(limit) bytes"
+        case .overloaded: "too many bytes are held"
         case .malformed(let why): "malformed message: \(why)"
         case .cannotListen(let why): "cannot listen: \(why)"
         case .cancelled: "cancelled"

@@ -51,7 +51,7 @@ package struct Leaf: Hashable, Sendable, BCSCodable {
         let count = try reader.readLength(limit: Self.encodedLengthMax, itemSize: 3)
         guard count > 0 else { throw .invalidValue("a leaf without rows") }
         var rows: [RowImage] = []
-        rows.reserveCapacity(count)
+        rows.reserveCapacity(reader.reservation(for: count, of: RowImage.self))
         for _ in 0..<count {
             let table = try reader.readUInt8()
             let key = try reader.readBytes(limit: RowImage.keyLengthMax)

@@ -46,7 +46,7 @@ package struct PackTrailer: Hashable, Sendable {
         var reader = ByteReader(body)
         let count = try reader.readLength(limit: Self.chunksMax, itemSize: 41)
         var chunks: [Chunk] = []
-        chunks.reserveCapacity(count)
+        chunks.reserveCapacity(reader.reservation(for: count, of: Chunk.self))
         var offset = UInt64(PackHeader.length)
         var frame: UInt32 = 0
         for _ in 0..<count {

@@ -83,6 +83,16 @@ internal import Testing
         }
     }
 
+    /// Found by reading what `make fuzz` was to find: a claim of items of one byte each set aside
+    /// hundreds of bytes for each.
+    @Test func aHostileCountSetsAsideNoMoreThanItsBytes() {
+        struct Wide { let words: (UInt64, UInt64, UInt64, UInt64, UInt64) }
+        let reader = ByteReader([UInt8](repeating: 0, count: 1000))
+        #expect(reader.reservation(for: 1000, of: Wide.self) == 25)
+        #expect(reader.reservation(for: 3, of: Wide.self) == 3)
+        #expect(ByteReader([]).reservation(for: 9, of: Void.self) == 0)
+    }
+
     @Test func booleansOptionsAndStringsAreStrict() {
         var boolean = ByteReader([2])
         #expect(throws: CodecError.unknownTag(2, of: "bool")) { try boolean.readBool() }

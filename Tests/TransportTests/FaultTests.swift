@@ -28,13 +28,6 @@ internal import Transport
         ])
     }
 
-    private func port(_ endpoint: Endpoint) throws -> UInt16 {
-        guard case .tcp(_, let port) = endpoint else {
-            throw TransportError.unreachable("not TCP")
-        }
-        return port
-    }
-
     @Test func anOversizeBodyIsRefusedByItsHead() async throws {
         let seen = Seen()
         try await withServer(sink(seen)) { _, address, client in
@@ -262,7 +255,13 @@ internal import Transport
         #expect(error == .tooLarge(limit: 100))
     }
 
-    @Test(arguments: ["nonsense\r\n\r\n", "HTTP/9.9 x\r\n\r\n"])
+    @Test(arguments: [
+        "nonsense\r\n\r\n", "HTTP/9.9 x\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nx: " + String(repeating: "y", count: 70_000) + "\r\n\r\n",
+        "HTTP/1.1 200 OK\r\n" + String(repeating: "a: b\r\n", count: 1000) + "\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n"
+            + String(repeating: "a: " + String(repeating: "y", count: 1000) + "\r\n", count: 100),
+    ])
     func whatIsNotHTTPIsAnError(answer: String) async throws {
         guard case .malformed = try await failure(answer: answer) else {
             Issue.record("Taken for HTTP.")
@@ -270,7 +269,10 @@ internal import Transport
         }
     }
 
-    @Test(arguments: ["", "HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nnever ends"])
+    @Test(arguments: [
+        "", "HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nnever ends",
+        String(repeating: "HTTP/1.1 100 Continue\r\n\r\n", count: 10_000),
+    ])
     func aServerThatStopsRunsIntoTheDeadline(answer: String) async throws {
         // A machine that is busy may not have sent the request in so little time; then it gets
         // more, and what it says must be true each time.

@@ -3,6 +3,7 @@ internal import Foundation
 internal import Glibc
 internal import Logging
 internal import Synchronization
+internal import SystemIO
 internal import Testing
 internal import Transport
 
@@ -19,6 +20,7 @@ func withServer(
     wire: Wire = .tcp,
     limits: ServerLimits = ServerLimits(),
     listen: Endpoint? = nil,
+    time: any TimeSource = LinuxTimeSource(),
     _ body: (HTTPServer, Endpoint, HTTPClient) async throws -> Void
 ) async throws {
     let path = FileManager.default.temporaryDirectory.path + "/t-\(UUID().uuidString).sock"
@@ -30,6 +32,7 @@ func withServer(
         identity: wire == .tls ? try TLSIdentity(key: key(1)) : nil,
         limits: limits,
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+        time: time,
         onListening: {
             continuation.yield($0)
             continuation.finish()
@@ -117,6 +120,12 @@ final class RawSocket: Sendable {
     }
 
     func closeOutput() { shutdown(descriptor, Int32(SHUT_WR)) }
+}
+
+/// The port of a TCP server.
+func port(_ endpoint: Endpoint) throws -> UInt16 {
+    guard case .tcp(_, let port) = endpoint else { throw TransportError.unreachable("not TCP") }
+    return port
 }
 
 private func withAddress<Result>(

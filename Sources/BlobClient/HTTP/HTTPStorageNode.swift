@@ -314,7 +314,7 @@ package final class HTTPStorageNode: StorageNodeConnection {
 extension NodeError {
     init(_ error: TransportError, from endpoint: Endpoint) {
         switch error {
-        case .unreachable, .interrupted, .timeout, .tls, .cannotListen:
+        case .unreachable, .interrupted, .timeout, .tls, .cannotListen, .overloaded:
             self = .unreachable("\(endpoint): \(error)")
         case .wrongKey, .tooLarge, .malformed: self = .malformed("\(endpoint): \(error)")
         case .cancelled: self = .cancelled

@@ -14,7 +14,8 @@ package struct LedgerAPI: Sendable {
             Route(.get, "/v1/genesis", handler: handle(genesis)),
             Route(.get, "/v1/ledger/head", handler: handle(head)),
             Route(.get, "/v1/ledger/blocks", handler: handle(blocks)),
-            Route(.post, "/v1/transactions", handler: handle(submit)),
+            // Signatures are checked, and a block goes to the disk.
+            Route(.post, "/v1/transactions", cost: 10, handler: handle(submit)),
             Route(.post, "/v1/ledger/query", handler: handle(query)),
             Route(.get, "/v1/health", handler: handle(health)),
             Route(.get, "/v1/version") { _ in try .success(WireVersion(role: "ledger")) },

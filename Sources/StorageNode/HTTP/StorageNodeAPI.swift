@@ -61,29 +61,69 @@ package struct StorageNodeAPI: Sendable {
         }
     }
 
+    /// What the dearer requests cost their peers, in reads of a sliver: hashing and expanding one,
+    /// a signature with a flush of the disk, a page of a shard.
+    private enum Cost {
+        static let sliver = 4
+        static let symbols = 20
+        static let confirmation = 4
+        static let shard = 50
+    }
+
     package var routes: [Route] {
         let blob = "/v1/blobs/{blob}"
         let sliver = blob + "/slivers/{pair}/{axis}"
         return [
             Route(.get, blob + "/metadata", handler: handle(getMetadata)),
-            Route(.put, blob + "/metadata", handler: handle(putMetadata)),
+            Route(.put, blob + "/metadata", cost: Cost.sliver, handler: handle(putMetadata)),
             Route(.get, blob + "/metadata/status", handler: handle(metadataStatus)),
             Route(.get, sliver, handler: handle(getSliver)),
-            Route(.put, sliver, handler: handle(putSliver)),
+            Route(.put, sliver, cost: Cost.sliver, handler: handle(putSliver)),
             Route(.get, sliver + "/status", handler: handle(sliverStatus)),
-            Route(.get, sliver + "/{target}", handler: handle(symbolOfPairs)),
-            Route(.get, blob + "/recoverySymbols", handler: handle(recoverySymbols)),
-            Route(.get, blob + "/recoverySymbols/{symbol}", handler: handle(recoverySymbol)),
-            Route(.get, blob + "/decodingSymbols", handler: handle(decodingSymbols)),
-            Route(.get, blob + "/confirmation/permanent", handler: handle(confirmPermanent)),
+            Route(
+                .get,
+                sliver + "/{target}",
+                cost: Cost.symbols,
+                handler: handle(symbolOfPairs)
+            ),
+            Route(
+                .get,
+                blob + "/recoverySymbols",
+                cost: Cost.symbols,
+                handler: handle(recoverySymbols)
+            ),
+            Route(
+                .get,
+                blob + "/recoverySymbols/{symbol}",
+                cost: Cost.symbols,
+                handler: handle(recoverySymbol)
+            ),
+            Route(
+                .get,
+                blob + "/decodingSymbols",
+                cost: Cost.symbols,
+                handler: handle(decodingSymbols)
+            ),
+            Route(
+                .get,
+                blob + "/confirmation/permanent",
+                cost: Cost.confirmation,
+                handler: handle(confirmPermanent)
+            ),
             Route(
                 .get,
                 blob + "/confirmation/deletable/{object}",
+                cost: Cost.confirmation,
                 handler: handle(confirmDeletable)
             ),
             Route(.get, blob + "/status", handler: handle(blobStatus)),
             Route(.get, "/v1/health", handler: handle(health)),
-            Route(.post, "/v1/migrate/sync_shard", handler: handle(syncShard)),
+            Route(
+                .post,
+                "/v1/migrate/sync_shard",
+                cost: Cost.shard,
+                handler: handle(syncShard)
+            ),
             Route(.get, "/v1/ledger/blocks", handler: handle(blocks)),
             Route(.get, "/v1/version") { _ in try .success(WireVersion(role: "node")) },
         ]

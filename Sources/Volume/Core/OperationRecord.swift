@@ -91,7 +91,7 @@ package struct OperationRecord: Hashable, Sendable {
         }
         let count = try reader.readLength(limit: Self.rowsMax, itemSize: 3)
         var rows: [RowImage] = []
-        rows.reserveCapacity(count)
+        rows.reserveCapacity(reader.reservation(for: count, of: RowImage.self))
         for _ in 0..<count {
             let table = try reader.readUInt8()
             guard RowTable(rawValue: table) != nil else {

@@ -78,6 +78,7 @@ struct LedgerCommand: AsyncParsableCommand {
             Router(LedgerAPI(host).routes),
             at: endpoint,
             identity: Self.identity(for: endpoint, keys),
+            limits: service.limits.serverLimits(logger),
             logger: logger
         ) { address in
             ServiceRunner.announce(

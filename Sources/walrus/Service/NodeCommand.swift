@@ -121,6 +121,7 @@ struct NodeRunCommand: AsyncParsableCommand {
             Router(api.routes),
             at: endpoint,
             identity: LedgerCommand.identity(for: endpoint, keys),
+            limits: service.limits.serverLimits(logger),
             logger: logger
         ) { address in
             ServiceRunner.announce("node \(id) ready at \(address)")

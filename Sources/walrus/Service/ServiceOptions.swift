@@ -36,6 +36,8 @@ struct ServiceOptions: ParsableArguments {
     )
     var logLevel: String = Environment.value("WALRUS_LOG_LEVEL") ?? "notice"
 
+    @OptionGroup var limits: LimitOptions
+
     /// For services that a devnet starts, so that killing it leaves nothing behind.
     @Flag(name: .customLong("stop-with-parent"), help: .hidden)
     var stopsWithParent = false

@@ -1,0 +1,33 @@
+internal import HummingbirdCore
+internal import Logging
+internal import NIOCore
+internal import NIOHTTP1
+
+/// What an accepted connection gets before it is served: its place in the table of peers, the time
+/// for its first request, and buffers for large bodies.
+struct GuardedChannel<Base: ServerChildChannel>: ServerChildChannel {
+    let base: Base
+    let gate: PeerGate
+    let limits: ServerLimits
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> {
+        guard gate.admit(channel) else {
+            // Without a word: a handshake would cost more than all that was saved.
+            return channel.close().flatMapThrowing { throw ChannelError.ioOnClosedChannel }
+        }
+        return channel.setLargeTransferOptions()
+            .flatMap { base.setup(channel: channel, logger: logger) }
+            .flatMapThrowing { value in
+                let pipeline = channel.pipeline.syncOperations
+                let decoder = try pipeline.handler(
+                    type: ByteToMessageHandler<HTTPRequestDecoder>.self
+                )
+                try pipeline.addHandler(ConnectionGuard(limits), position: .after(decoder))
+                return value
+            }
+    }
+
+    func handle(value: Base.Value, logger: Logger) async {
+        await base.handle(value: value, logger: logger)
+    }
+}

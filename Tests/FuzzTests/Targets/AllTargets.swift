@@ -1,0 +1,3 @@
+extension FuzzTarget {
+    static let all = model + ledger + texts + volumeFormat + volumeState + wire + services
+}
