@@ -49,6 +49,7 @@ let targets: [Target] = [
     // Level 1: the nouns, and the seams to the machine.
     module("BlobModel", ["Codec", "CKernels", "CSodium", crypto]),
     module("SystemIO", ["Codec", "CShims"]),
+    module("Telemetry", [logging]),
 
     // Level 2.
     module("SQLite", ["SystemIO", "CSQLite"]),
@@ -59,7 +60,7 @@ let targets: [Target] = [
     module(
         "Transport",
         [
-            "Codec", "BlobModel", "SystemIO", logging, crypto,
+            "Codec", "BlobModel", "SystemIO", "Telemetry", logging, crypto,
             .product(name: "HummingbirdCore", package: "hummingbird"),
             .product(name: "HummingbirdTLS", package: "hummingbird"),
             .product(name: "NIOCore", package: "swift-nio"),
@@ -74,17 +75,20 @@ let targets: [Target] = [
     ),
 
     // Level 3.
-    module("LedgerService", ["Codec", "BlobModel", "SystemIO", "SQLite", "Ledger", "Transport"]),
+    module(
+        "LedgerService",
+        ["Codec", "BlobModel", "SystemIO", "Telemetry", "SQLite", "Ledger", "Transport"]
+    ),
     module(
         "StorageNode",
         [
-            "Codec", "BlobModel", "SystemIO", "SQLite", "SegmentLog", "ErasureCoding", "Ledger",
-            "Transport",
+            "Codec", "BlobModel", "SystemIO", "Telemetry", "SQLite", "SegmentLog", "ErasureCoding",
+            "Ledger", "Transport",
         ]
     ),
     module(
         "BlobClient",
-        ["Codec", "BlobModel", "SystemIO", "ErasureCoding", "Ledger", "Transport"]
+        ["Codec", "BlobModel", "SystemIO", "Telemetry", "ErasureCoding", "Ledger", "Transport"]
     ),
     module(
         "Volume",
@@ -96,8 +100,8 @@ let targets: [Target] = [
     module(
         "LocalNetwork",
         [
-            "Codec", "BlobModel", "SystemIO", "Ledger", "LedgerService", "StorageNode",
-            "BlobClient", "Transport", logging,
+            "Codec", "BlobModel", "SystemIO", "Telemetry", "Ledger", "LedgerService",
+            "StorageNode", "BlobClient", "Transport", logging,
         ]
     ),
     module("Simulation", ["Codec", "BlobModel", "SystemIO", "Ledger"]),
@@ -107,7 +111,8 @@ let targets: [Target] = [
         name: "walrusfs",
         dependencies: [
             "Codec", "BlobModel", "SystemIO", "Volume", "VolumeFormat", "Mount", "LocalNetwork",
-            "BlobClient", "Ledger", "LedgerService", "Transport", argumentParser, logging,
+            "BlobClient", "Ledger", "LedgerService", "Transport", "Telemetry", argumentParser,
+            logging,
         ],
         swiftSettings: strict
     ),
@@ -115,7 +120,8 @@ let targets: [Target] = [
         name: "walrus",
         dependencies: [
             "Codec", "BlobModel", "SystemIO", "ErasureCoding", "LocalNetwork", "BlobClient",
-            "Ledger", "LedgerService", "StorageNode", "Transport", argumentParser, logging,
+            "Ledger", "LedgerService", "StorageNode", "Transport", "Telemetry", argumentParser,
+            logging,
         ],
         swiftSettings: strict
     ),
@@ -142,6 +148,7 @@ let targets: [Target] = [
     tests("SystemIOTests", ["SystemIO"]),
     tests("SQLiteTests", ["SQLite", "SystemIO"]),
     tests("SegmentLogTests", ["SegmentLog", "SystemIO"]),
+    tests("TelemetryTests", ["Telemetry", logging]),
     tests(
         "ErasureCodingTests",
         ["Codec", "BlobModel", "SystemIO", "ErasureCoding", "CKernels", crypto]
@@ -155,19 +162,19 @@ let targets: [Target] = [
     ),
     tests("LedgerTests", ["Codec", "BlobModel", "Ledger"]),
     tests("VolumeFormatTests", ["Codec", "BlobModel", "VolumeFormat"]),
-    tests("TransportTests", ["BlobModel", "Transport", "SystemIO", logging]),
+    tests("TransportTests", ["BlobModel", "Transport", "SystemIO", "Telemetry", logging]),
     tests(
         "LedgerServiceTests",
         [
             "Codec", "BlobModel", "Ledger", "LedgerService", "SystemIO", "BlobClient",
-            "Transport", logging,
+            "Transport", "Telemetry", logging,
         ]
     ),
     tests(
         "StorageNodeTests",
         [
             "Codec", "BlobModel", "ErasureCoding", "Ledger", "StorageNode", "SystemIO",
-            "BlobClient", "Transport", "TestNetwork", logging,
+            "BlobClient", "Transport", "TestNetwork", "Telemetry", logging,
         ]
     ),
     tests(
@@ -185,7 +192,7 @@ let targets: [Target] = [
         "LocalNetworkTests",
         [
             "Codec", "BlobModel", "LocalNetwork", "BlobClient", "Ledger", "StorageNode", "SystemIO",
-            logging,
+            "Telemetry", logging,
         ]
     ),
     .executableTarget(
@@ -203,7 +210,10 @@ let targets: [Target] = [
         path: "Tests/NetworkSimulation",
         swiftSettings: strict
     ),
-    tests("CommandTests", ["SystemIO", "walrus"]),
+    tests(
+        "CommandTests",
+        ["Codec", "BlobModel", "Ledger", "SystemIO", "Transport", "walrus"]
+    ),
     tests("SimulationTests", ["Simulation", "simulation-spike", "network-simulation"]),
     .executableTarget(
         name: "plain-mount",
@@ -217,7 +227,7 @@ let targets: [Target] = [
         ["SystemIO", "Volume", "Mount", "plain-mount", "posix-calls", "walrusfs"]
     ),
     tests("EndToEndTests", ["walrusfs", "walrus"]),
-    tests("DevnetTests", ["walrus"]),
+    tests("DevnetTests", ["Transport", "walrus"]),
 ]
 
 let dependencies: [Package.Dependency] = [
