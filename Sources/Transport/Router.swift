@@ -8,6 +8,7 @@ package struct Route: Sendable {
     }
 
     let method: HTTPMethod
+    let template: String
     let segments: [Segment]
     let handler: Handler
 
@@ -15,6 +16,7 @@ package struct Route: Sendable {
     package init(_ method: HTTPMethod, _ template: String, handler: @escaping Handler) {
         precondition(template.hasPrefix("/"))
         self.method = method
+        self.template = template
         self.handler = handler
         segments = template.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
             .map { part in
@@ -48,6 +50,8 @@ package struct Router: Sendable {
     }
 
     package private(set) var routes: [Route]
+    /// Counts what is answered.
+    package var metrics: HTTPServerMetrics?
 
     package init(_ routes: [Route] = []) { self.routes = routes }
 
