@@ -253,7 +253,7 @@ internal import Transport
                 _ = try await askInVain(address, milliseconds: 1)
             }
             #expect(try await answer == 400)
-            #expect(node.end() == 0)
+            #expect(node.wait() == 0)
 
             let again = try net.startNode("node-01")
             async let broken = askInVain(address, milliseconds: 30_000)

@@ -61,6 +61,11 @@ final class Service {
     @discardableResult
     func end(_ signal: Int32 = SIGTERM) -> Int32 {
         send(signal)
+        return wait()
+    }
+
+    /// Waits for the end, which was asked for already; as ``end(_:)``.
+    func wait() -> Int32 {
         process.waitUntilExit()
         scratch.disowns(process: process.processIdentifier)
         let isSignalled = process.terminationReason == .uncaughtSignal

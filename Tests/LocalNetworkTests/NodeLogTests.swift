@@ -1,10 +1,11 @@
 internal import BlobModel
-@testable internal import LocalNetwork
 internal import Logging
 internal import StorageNode
 internal import Synchronization
 internal import Telemetry
 internal import Testing
+
+@testable internal import LocalNetwork
 
 /// A node's events in its log.
 @Suite struct NodeLogTests {

@@ -90,6 +90,7 @@ struct DevnetCommand: AsyncParsableCommand {
         let pool = BlockingPool(threads: 16, name: "devnet")
         do {
             let report = try await processes.start(pool)
+            ShutdownSignal.arm()
             try write(report, to: layout.report)
             ServiceRunner.announce(
                 """

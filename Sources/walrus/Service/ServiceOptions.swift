@@ -120,6 +120,7 @@ enum ServiceRunner {
 
     /// Says that the service is up, to people, to systemd and to a devnet.
     static func announce(_ line: String) {
+        ShutdownSignal.arm()
         print(line)
         flushOutput()
         DaemonReadiness.ready()
