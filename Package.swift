@@ -54,7 +54,7 @@ let transport =
     : module(
         "Transport",
         [
-            "Codec", "BlobModel", "SystemIO", logging, crypto,
+            "Codec", "BlobModel", "SystemIO", "Telemetry", logging, crypto,
             .product(name: "HummingbirdCore", package: "hummingbird"),
             .product(name: "HummingbirdTLS", package: "hummingbird"),
             .product(name: "NIOCore", package: "swift-nio"),
@@ -102,187 +102,184 @@ let fuzzers: [Target] =
     ]
 
 let targets: [Target] =
-    [
-        // Level 0: C, and bytes.
-        .target(name: "CKernels"),
-        .target(name: "CShims"),
-        .systemLibrary(name: "CFuse", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
-        .systemLibrary(
-            name: "CSodium",
-            pkgConfig: "libsodium",
-            providers: [.apt(["libsodium-dev"])]
-        ),
-        .systemLibrary(
-            name: "CSQLite",
-            pkgConfig: "sqlite3",
-            providers: [.apt(["libsqlite3-dev"])]
-        ),
-        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
-        module("Codec"),
+    fuzzers + [
+    // Level 0: C, and bytes.
+    .target(name: "CKernels"),
+    .target(name: "CShims"),
+    .systemLibrary(name: "CFuse", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
+    .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    module("Codec"),
 
-        // Level 1: the nouns, and the seams to the machine.
-        module("BlobModel", ["Codec", "CKernels", "CSodium", crypto]),
-        module("SystemIO", ["Codec", "CShims"]),
+    // Level 1: the nouns, and the seams to the machine.
+    module("BlobModel", ["Codec", "CKernels", "CSodium", crypto]),
+    module("SystemIO", ["Codec", "CShims"]),
+    module("Telemetry", [logging]),
 
-        // Level 2.
-        module("SQLite", ["SystemIO", "CSQLite"]),
-        module("SegmentLog", ["Codec", "SystemIO"]),
-        module("ErasureCoding", ["Codec", "BlobModel", "SystemIO", "CKernels"]),
-        module("Ledger", ["Codec", "BlobModel"]),
-        module("VolumeFormat", ["Codec", "BlobModel", "CZstd", crypto]),
-        transport,
+    // Level 2.
+    module("SQLite", ["SystemIO", "CSQLite"]),
+    module("SegmentLog", ["Codec", "SystemIO"]),
+    module("ErasureCoding", ["Codec", "BlobModel", "SystemIO", "CKernels"]),
+    module("Ledger", ["Codec", "BlobModel"]),
+    module("VolumeFormat", ["Codec", "BlobModel", "CZstd", crypto]),
+    transport,
 
-        // Level 3.
-        module(
-            "LedgerService",
-            ["Codec", "BlobModel", "SystemIO", "SQLite", "Ledger", "Transport"]
-        ),
-        module(
-            "StorageNode",
-            [
-                "Codec", "BlobModel", "SystemIO", "SQLite", "SegmentLog", "ErasureCoding", "Ledger",
-                "Transport",
-            ]
-        ),
-        module(
+    // Level 3.
+    module(
+        "LedgerService",
+        ["Codec", "BlobModel", "SystemIO", "Telemetry", "SQLite", "Ledger", "Transport"]
+    ),
+    module(
+        "StorageNode",
+        [
+            "Codec", "BlobModel", "SystemIO", "Telemetry", "SQLite", "SegmentLog", "ErasureCoding",
+            "Ledger", "Transport",
+        ]
+    ),
+    module(
+        "BlobClient",
+        ["Codec", "BlobModel", "SystemIO", "Telemetry", "ErasureCoding", "Ledger", "Transport"]
+    ),
+    module(
+        "Volume",
+        ["Codec", "BlobModel", "SystemIO", "SQLite", "SegmentLog", "VolumeFormat"]
+    ),
+
+    // Level 4.
+    module("Mount", ["Codec", "BlobModel", "SystemIO", "Volume", "CFuse", "CShims"]),
+    module(
+        "LocalNetwork",
+        [
+            "Codec", "BlobModel", "SystemIO", "Telemetry", "Ledger", "LedgerService",
+            "StorageNode", "BlobClient", "Transport", logging,
+        ]
+    ),
+    module("Simulation", ["Codec", "BlobModel", "SystemIO", "Ledger"]),
+
+    // Level 5.
+    .executableTarget(
+        name: "walrusfs",
+        dependencies: [
+            "Codec", "BlobModel", "SystemIO", "Volume", "VolumeFormat", "Mount", "LocalNetwork",
+            "BlobClient", "Ledger", "LedgerService", "Transport", "Telemetry", argumentParser,
+            logging,
+        ],
+        swiftSettings: strict
+    ),
+    .executableTarget(
+        name: "walrus",
+        dependencies: [
+            "Codec", "BlobModel", "SystemIO", "ErasureCoding", "LocalNetwork", "BlobClient",
+            "Ledger", "LedgerService", "StorageNode", "Transport", "Telemetry", argumentParser,
+            logging,
+        ],
+        swiftSettings: strict
+    ),
+
+    // Tests.
+    .target(
+        name: "TestSupport",
+        dependencies: ["Codec", "SystemIO"],
+        path: "Tests/TestSupport",
+        swiftSettings: strict
+    ),
+    .target(
+        name: "TestNetwork",
+        dependencies: [
+            "Codec", "BlobModel", "SystemIO", "ErasureCoding", "Ledger", "StorageNode",
             "BlobClient",
-            ["Codec", "BlobModel", "SystemIO", "ErasureCoding", "Ledger", "Transport"]
-        ),
-        module(
-            "Volume",
-            ["Codec", "BlobModel", "SystemIO", "SQLite", "SegmentLog", "VolumeFormat"]
-        ),
-
-        // Level 4.
-        module("Mount", ["Codec", "BlobModel", "SystemIO", "Volume", "CFuse", "CShims"]),
-        module(
-            "LocalNetwork",
-            [
-                "Codec", "BlobModel", "SystemIO", "Ledger", "LedgerService", "StorageNode",
-                "BlobClient", "Transport", logging,
-            ]
-        ),
-        module("Simulation", ["Codec", "BlobModel", "SystemIO", "Ledger"]),
-
-        // Level 5.
-        .executableTarget(
-            name: "walrusfs",
-            dependencies: [
-                "Codec", "BlobModel", "SystemIO", "Volume", "VolumeFormat", "Mount", "LocalNetwork",
-                "BlobClient", "Ledger", "LedgerService", "Transport", argumentParser, logging,
-            ],
-            swiftSettings: strict
-        ),
-        .executableTarget(
-            name: "walrus",
-            dependencies: [
-                "Codec", "BlobModel", "SystemIO", "ErasureCoding", "LocalNetwork", "BlobClient",
-                "Ledger", "LedgerService", "StorageNode", "Transport", argumentParser, logging,
-            ],
-            swiftSettings: strict
-        ),
-
-        // Tests.
-        .target(
-            name: "TestSupport",
-            dependencies: ["Codec", "SystemIO"],
-            path: "Tests/TestSupport",
-            swiftSettings: strict
-        ),
-        .target(
-            name: "TestNetwork",
-            dependencies: [
-                "Codec", "BlobModel", "SystemIO", "ErasureCoding", "Ledger", "StorageNode",
-                "BlobClient",
-            ],
-            path: "Tests/TestNetwork",
-            swiftSettings: strict
-        ),
-        tests("TidyTests", []),
-        tests("CodecTests", ["Codec"]),
-        tests("BlobModelTests", ["Codec", "BlobModel", "CSodium"]),
-        tests("SystemIOTests", ["SystemIO"]),
-        tests("SQLiteTests", ["SQLite", "SystemIO"]),
-        tests("SegmentLogTests", ["SegmentLog", "SystemIO"]),
-        tests(
-            "ErasureCodingTests",
-            ["Codec", "BlobModel", "SystemIO", "ErasureCoding", "CKernels", crypto]
-        ),
-        .executableTarget(
-            name: "encoder-bench",
-            dependencies: ["BlobModel", "SystemIO", "ErasureCoding", "CKernels"],
-            path: "Tests/EncoderBench",
-            exclude: ["wheel.py"],
-            swiftSettings: strict
-        ),
-        tests("LedgerTests", ["Codec", "BlobModel", "Ledger"]),
-        tests("VolumeFormatTests", ["Codec", "BlobModel", "VolumeFormat"]),
-        tests("TransportTests", ["BlobModel", "Transport", "SystemIO", logging]),
-        tests(
-            "LedgerServiceTests",
-            [
-                "Codec", "BlobModel", "Ledger", "LedgerService", "SystemIO", "BlobClient",
-                "Transport", logging,
-            ]
-        ),
-        tests(
-            "StorageNodeTests",
-            [
-                "Codec", "BlobModel", "ErasureCoding", "Ledger", "StorageNode", "SystemIO",
-                "BlobClient", "Transport", "TestNetwork", logging,
-            ]
-        ),
-        tests(
-            "BlobClientTests",
-            [
-                "Codec", "BlobModel", "ErasureCoding", "Ledger", "StorageNode", "BlobClient",
-                "SystemIO", "TestNetwork",
-            ]
-        ),
-        tests(
-            "VolumeTests",
-            ["Codec", "BlobModel", "Volume", "VolumeFormat", "SegmentLog", "SQLite", "SystemIO"]
-        ),
-        tests(
-            "LocalNetworkTests",
-            [
-                "Codec", "BlobModel", "LocalNetwork", "BlobClient", "Ledger", "StorageNode",
-                "SystemIO",
-                logging,
-            ]
-        ),
-        .executableTarget(
-            name: "simulation-spike",
-            dependencies: ["Simulation"],
-            path: "Tests/SimulationSpike",
-            swiftSettings: strict
-        ),
-        .executableTarget(
-            name: "network-simulation",
-            dependencies: [
-                "Codec", "BlobModel", "SystemIO", "SQLite", "ErasureCoding", "Ledger",
-                "LedgerService", "StorageNode", "BlobClient", "Simulation", "TestNetwork",
-            ],
-            path: "Tests/NetworkSimulation",
-            swiftSettings: strict
-        ),
-        tests("CommandTests", ["SystemIO", "walrus"]),
-        tests("SimulationTests", ["Simulation", "simulation-spike", "network-simulation"]),
-        .executableTarget(
-            name: "plain-mount",
-            dependencies: ["SystemIO", "Volume", "Mount"],
-            path: "Tests/PlainMount",
-            swiftSettings: strict
-        ),
-        .executableTarget(name: "posix-calls", path: "Tests/PosixCalls"),
-        tests(
-            "MountTests",
-            ["SystemIO", "Volume", "Mount", "plain-mount", "posix-calls", "walrusfs"]
-        ),
-        tests("EndToEndTests", ["walrusfs", "walrus"]),
-        tests("DevnetTests", ["walrus"]),
-    ]
-    + fuzzers
+        ],
+        path: "Tests/TestNetwork",
+        swiftSettings: strict
+    ),
+    tests("TidyTests", []),
+    tests("CodecTests", ["Codec"]),
+    tests("BlobModelTests", ["Codec", "BlobModel", "CSodium"]),
+    tests("SystemIOTests", ["SystemIO"]),
+    tests("SQLiteTests", ["SQLite", "SystemIO"]),
+    tests("SegmentLogTests", ["SegmentLog", "SystemIO"]),
+    tests("TelemetryTests", ["Telemetry", logging]),
+    tests(
+        "ErasureCodingTests",
+        ["Codec", "BlobModel", "SystemIO", "ErasureCoding", "CKernels", crypto]
+    ),
+    .executableTarget(
+        name: "encoder-bench",
+        dependencies: ["BlobModel", "SystemIO", "ErasureCoding", "CKernels"],
+        path: "Tests/EncoderBench",
+        exclude: ["wheel.py"],
+        swiftSettings: strict
+    ),
+    tests("LedgerTests", ["Codec", "BlobModel", "Ledger"]),
+    tests("VolumeFormatTests", ["Codec", "BlobModel", "VolumeFormat"]),
+    tests("TransportTests", ["BlobModel", "Transport", "SystemIO", "Telemetry", logging]),
+    tests(
+        "LedgerServiceTests",
+        [
+            "Codec", "BlobModel", "Ledger", "LedgerService", "SystemIO", "BlobClient",
+            "Transport", "Telemetry", logging,
+        ]
+    ),
+    tests(
+        "StorageNodeTests",
+        [
+            "Codec", "BlobModel", "ErasureCoding", "Ledger", "StorageNode", "SystemIO",
+            "BlobClient", "Transport", "TestNetwork", "Telemetry", logging,
+        ]
+    ),
+    tests(
+        "BlobClientTests",
+        [
+            "Codec", "BlobModel", "ErasureCoding", "Ledger", "StorageNode", "BlobClient",
+            "SystemIO", "TestNetwork",
+        ]
+    ),
+    tests(
+        "VolumeTests",
+        ["Codec", "BlobModel", "Volume", "VolumeFormat", "SegmentLog", "SQLite", "SystemIO"]
+    ),
+    tests(
+        "LocalNetworkTests",
+        [
+            "Codec", "BlobModel", "LocalNetwork", "BlobClient", "Ledger", "StorageNode", "SystemIO",
+            "Telemetry", logging,
+        ]
+    ),
+    .executableTarget(
+        name: "simulation-spike",
+        dependencies: ["Simulation"],
+        path: "Tests/SimulationSpike",
+        swiftSettings: strict
+    ),
+    .executableTarget(
+        name: "network-simulation",
+        dependencies: [
+            "Codec", "BlobModel", "SystemIO", "SQLite", "ErasureCoding", "Ledger",
+            "LedgerService", "StorageNode", "BlobClient", "Simulation", "TestNetwork",
+        ],
+        path: "Tests/NetworkSimulation",
+        swiftSettings: strict
+    ),
+    tests(
+        "CommandTests",
+        ["Codec", "BlobModel", "Ledger", "SystemIO", "Transport", "walrus"]
+    ),
+    tests("SimulationTests", ["Simulation", "simulation-spike", "network-simulation"]),
+    .executableTarget(
+        name: "plain-mount",
+        dependencies: ["SystemIO", "Volume", "Mount"],
+        path: "Tests/PlainMount",
+        swiftSettings: strict
+    ),
+    .executableTarget(name: "posix-calls", path: "Tests/PosixCalls"),
+    tests(
+        "MountTests",
+        ["SystemIO", "Volume", "Mount", "plain-mount", "posix-calls", "walrusfs"]
+    ),
+    tests("EndToEndTests", ["walrusfs", "walrus"]),
+    tests("DevnetTests", ["Transport", "walrus"]),
+]
 
 let dependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

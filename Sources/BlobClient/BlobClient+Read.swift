@@ -1,5 +1,6 @@
 package import BlobModel
 internal import SystemIO
+internal import Telemetry
 
 /// Reads come from systematic rows where these can be had, and else from any k_p others.
 extension BlobClient {
@@ -20,7 +21,9 @@ extension BlobClient {
             for peers in readers where !tried.contains(peers.committee) {
                 tried.append(peers.committee)
                 do throws(BlobStoreError) {
-                    return try await readOnce(blob, range, authentication, peers)
+                    let bytes = try await readOnce(blob, range, authentication, peers)
+                    environment.counters.readBytes.add(UInt64(bytes.count))
+                    return bytes
                 } catch {
                     guard error.mayBeOfCommittee else { throw error }
                     // What the current committee says counts, and it is the last to be asked.

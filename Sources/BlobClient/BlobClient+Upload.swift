@@ -2,6 +2,7 @@ internal import BlobModel
 internal import Codec
 internal import ErasureCoding
 internal import SystemIO
+internal import Telemetry
 
 /// Uploads go to all nodes at once; a quorum's confirmations make the certificate.
 extension BlobClient {
@@ -75,6 +76,7 @@ extension BlobClient {
                 case .wait: continue
                 case .quorum:
                     isDecided = true
+                    environment.counters.blobsCertified.add()
                     decided.resolve(
                         .success(Certificate(message: message, signatures: tally.signatures))
                     )
@@ -129,6 +131,7 @@ extension BlobClient {
                     return .failed(member, .cancelled)
                 }
                 attempt += 1
+                environment.counters.retries.add()
             }
         }
     }
@@ -155,6 +158,7 @@ extension BlobClient {
                 _ = try await peers.ask(member) { (node) throws(NodeError) in
                     try await node.store(sliver, as: name, height: height)
                 }
+                environment.counters.uploadedBytes.add(UInt64(sliver.bytes.count))
             }
         }
         let signed = try await peers.ask(member) { (node) throws(NodeError) in

@@ -16,6 +16,8 @@ package struct ClientEnvironment: Sendable {
     package var compute: BlockingPool
     package var spawn: Spawn
     package var notice: @Sendable (ClientNotice) -> Void
+    /// Shared by all who have a copy of this.
+    package let counters = ClientCounters()
 
     package init(
         time: any TimeSource,
@@ -102,7 +104,8 @@ package final class BlobClient: Sendable {
                 parameters: coding.parameters,
                 connections: committee.members.map(connect),
                 time: environment.time,
-                notice: environment.notice
+                notice: environment.notice,
+                counters: environment.counters
             )
         }
         state = Mutex(
@@ -151,7 +154,8 @@ package final class BlobClient: Sendable {
             parameters: parameters,
             connections: connections,
             time: environment.time,
-            notice: environment.notice
+            notice: environment.notice,
+            counters: environment.counters
         )
     }
 

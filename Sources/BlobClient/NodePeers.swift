@@ -1,6 +1,7 @@
 package import BlobModel
 internal import Synchronization
 internal import SystemIO
+internal import Telemetry
 
 /// What a client noticed about a node, for the log.
 package enum ClientNotice: Sendable, CustomStringConvertible {
@@ -17,6 +18,23 @@ package enum ClientNotice: Sendable, CustomStringConvertible {
     }
 }
 
+extension ClientNotice {
+    /// What kind of event it is: a word to look for in the log.
+    package var event: String {
+        switch self {
+        case .lie: "lie"
+        case .failure: "node_failure"
+        }
+    }
+
+    /// The kind and the node: what many events have in common.
+    package var name: String {
+        switch self {
+        case .lie(let node, _), .failure(let node, _): "\(event) \(node)"
+        }
+    }
+}
+
 /// Starts work that outlives the call that asks for it; whoever composes the program owns it.
 package typealias Spawn = @Sendable (@escaping @Sendable () async -> Void) -> Void
 
@@ -29,6 +47,7 @@ final class NodePeers: Sendable {
     private let connections: [any StorageNodeConnection]
     private let time: any TimeSource
     private let notice: @Sendable (ClientNotice) -> Void
+    private let counters: ClientCounters
     // Guards what is remembered of each member; held for a few operations on values.
     private let health: Mutex<[PeerHealth]>
     // Guards when a member last said that it does not hold what the committee says it holds.
@@ -47,7 +66,8 @@ final class NodePeers: Sendable {
         parameters: EncodingParameters,
         connections: [any StorageNodeConnection],
         time: any TimeSource,
-        notice: @escaping @Sendable (ClientNotice) -> Void
+        notice: @escaping @Sendable (ClientNotice) -> Void,
+        counters: ClientCounters
     ) {
         precondition(connections.count == committee.members.count)
         self.committee = committee
@@ -55,6 +75,7 @@ final class NodePeers: Sendable {
         self.connections = connections
         self.time = time
         self.notice = notice
+        self.counters = counters
         health = Mutex(
             [PeerHealth](repeating: PeerHealth(), count: committee.members.count)
         )
@@ -106,6 +127,7 @@ final class NodePeers: Sendable {
             let answer = try await question(connections[member])
             let elapsed = time.uptime - start
             health.withLock { $0[member].answered(in: elapsed) }
+            counters.requests.add("answered")
             return answer
         } catch {
             note(error, of: member)
@@ -115,6 +137,12 @@ final class NodePeers: Sendable {
 
     private func note(_ error: NodeError, of member: Int) {
         let now = time.uptime
+        switch error {
+        case .unreachable: counters.requests.add("unreachable")
+        case .malformed: break  // Counted as a lie.
+        case .refused: counters.requests.add("refused")
+        case .cancelled: counters.requests.add("cancelled")
+        }
         switch error {
         case .unreachable:
             health.withLock { $0[member].failed(at: now) }
@@ -132,6 +160,7 @@ final class NodePeers: Sendable {
     func lied(_ member: Int, _ what: String) {
         let now = time.uptime
         health.withLock { $0[member].failed(at: now) }
+        counters.requests.add("lie")
         notice(.lie(committee.members[member].node, what))
     }
 
@@ -140,6 +169,15 @@ final class NodePeers: Sendable {
     func isSlow(_ member: Int) {
         let now = time.uptime
         health.withLock { $0[member].failed(at: now) }
+    }
+
+    /// What is remembered of each member.
+    var remembered: [(node: NodeID, isUsable: Bool, latency: Duration?)] {
+        let now = time.uptime
+        let known = health.withLock { $0 }
+        return zip(committee.members, known).map {
+            ($0.node, $1.isUsable(at: now), $1.latency)
+        }
     }
 
     /// Whether a member should be asked before others are.

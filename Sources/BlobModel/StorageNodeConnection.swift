@@ -122,6 +122,14 @@ package struct NodeHealth: Hashable, Sendable {
     /// How many blobs something is missing of.
     package let blobsIncomplete: UInt64
     package let scrub: Scrub
+    /// Those of its shards that are on their way from their former holders.
+    package let inTransfer: [UInt16]
+    /// Shards that it has given up and still serves.
+    package let readOnly: [UInt16]
+    /// Why its chain is not the ledger's; nil when it is.
+    package let divergence: String?
+    /// Whether the ledger does not answer it.
+    package let isLedgerSilent: Bool
 
     package init(
         uptimeSeconds: UInt64,
@@ -136,8 +144,16 @@ package struct NodeHealth: Hashable, Sendable {
         isFull: Bool,
         recovering: [UInt16] = [],
         blobsIncomplete: UInt64 = 0,
-        scrub: Scrub = Scrub(passes: 0, sliversChecked: 0, damaged: 0)
+        scrub: Scrub = Scrub(passes: 0, sliversChecked: 0, damaged: 0),
+        inTransfer: [UInt16] = [],
+        readOnly: [UInt16] = [],
+        divergence: String? = nil,
+        isLedgerSilent: Bool = false
     ) {
+        self.inTransfer = inTransfer
+        self.readOnly = readOnly
+        self.divergence = divergence
+        self.isLedgerSilent = isLedgerSilent
         self.recovering = recovering
         self.blobsIncomplete = blobsIncomplete
         self.scrub = scrub
@@ -151,6 +167,20 @@ package struct NodeHealth: Hashable, Sendable {
         self.ledgerHeight = ledgerHeight
         self.blockHash = blockHash
         self.isFull = isFull
+    }
+
+    /// What keeps the node from taking slivers now, in words; empty when it is ready.
+    package var obstacles: [String] {
+        var obstacles: [String] = []
+        if let divergence {
+            obstacles.append("its chain is not the ledger's: \(divergence)")
+        } else if isLedgerSilent {
+            obstacles.append("the ledger does not answer")
+        } else if status == .catchingUp {
+            obstacles.append("it has \(height) of at least \(ledgerHeight) blocks")
+        }
+        if isFull { obstacles.append("its disk is full") }
+        return obstacles
     }
 }
 

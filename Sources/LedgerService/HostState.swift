@@ -25,6 +25,11 @@ struct HostState {
     var tip: ChainTip
     /// Up to which height the sink has every block; nil before it was asked the first time.
     var sunk: UInt64?
+    /// The newest block that somebody says to have; 0 when nobody says anything.
+    var claimed: UInt64 = 0
+    /// Why no transactions are taken.
+    var fault: String?
+    private var isStopping = false
     /// Callers in order of arrival, the leader's not among them.
     private(set) var waiting: [Waiting] = []
     private(set) var hasLeader = false
@@ -72,7 +77,19 @@ struct HostState {
         return waiting.removeFirst()
     }
 
-    mutating func addPoll(_ poll: Poll) { polls.append(poll) }
+    /// Whether the poll may wait.
+    mutating func addPoll(_ poll: Poll) -> Bool {
+        guard !isStopping else { return false }
+        polls.append(poll)
+        return true
+    }
+
+    /// Lets nobody wait any more, and returns those who do.
+    mutating func stopPolls() -> [Poll] {
+        isStopping = true
+        defer { polls = [] }
+        return polls
+    }
 
     mutating func removePoll(_ id: UInt64) -> Poll? {
         polls.firstIndex { $0.id == id }.map { polls.remove(at: $0) }

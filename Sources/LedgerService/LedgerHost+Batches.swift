@@ -3,6 +3,7 @@ internal import Codec
 package import Ledger
 internal import Synchronization
 internal import SystemIO
+internal import Telemetry
 
 extension LedgerHost {
     package func submit(
@@ -59,6 +60,7 @@ extension LedgerHost {
     ) async -> Result<TransactionResult, LedgerError> {
         let batch = state.withLock { $0.takeBatch(after: length) }
         let results = await carry([own] + batch.map(\.transaction))
+        counters.count(results)
         for (caller, result) in zip(batch, results.dropFirst()) {
             caller.continuation.resume(returning: .done(result))
         }
@@ -71,6 +73,7 @@ extension LedgerHost {
         _ transactions: [SignedTransaction]
     ) async -> [Result<TransactionResult, LedgerError>] {
         do throws(LedgerError) {
+            if let fault { throw .unavailable(fault) }
             // What an earlier batch could not hand to the sink goes first; nothing new is
             // proposed before, so never more than one block is missing there.
             try await fillSink()
@@ -81,6 +84,7 @@ extension LedgerHost {
         let key = self.key
         let results: [Result<TransactionResult, LedgerError>]
         let tip: ChainTip
+        let start = time.uptime
         do throws(LedgerError) {
             (results, tip) = try await onEngine { engine throws(LedgerStoreError) in
                 (
@@ -90,6 +94,10 @@ extension LedgerHost {
             }
         } catch {
             return transactions.map { _ in .failure(error) }
+        }
+        if tip.reference.height > state.withLock({ $0.tip.reference.height }) {
+            counters.blocks.add()
+            counters.applying.observe(time.uptime - start, "block")
         }
         do throws(LedgerError) {
             announce(tip)

@@ -6,7 +6,8 @@ extension LedgerHost {
     /// Tells those who wait for blocks that there are some.
     func announce(_ tip: ChainTip) {
         let polls = state.withLock { state in
-            state.tip == tip ? [] : state.advance(to: tip)
+            // A tip that was overtaken on its way here is no news.
+            tip.reference.height > state.tip.reference.height ? state.advance(to: tip) : []
         }
         for poll in polls { poll.continuation.resume(returning: true) }
     }
@@ -34,8 +35,8 @@ extension LedgerHost {
                 let answer: Bool? = state.withLock { state in
                     if state.tip.reference.height > height { return true }
                     if Task.isCancelled { return false }
-                    state.addPoll(HostState.Poll(id: id, continuation: continuation))
-                    return nil
+                    let poll = HostState.Poll(id: id, continuation: continuation)
+                    return state.addPoll(poll) ? nil : false
                 }
                 if let answer { continuation.resume(returning: answer) }
             }

@@ -36,7 +36,9 @@ package final class LedgerHost: LedgerConnection {
     let time: any TimeSource
     let sink: (any BlockSink)?
     private let fixed: Genesis
+    // Guards who waits, and how far the chain is; held for no I/O.
     let state: Mutex<HostState>
+    let counters = HostCounters()
 
     /// Hosts `engine`, whose one user this is from now on.
     ///
@@ -106,7 +108,10 @@ package final class LedgerHost: LedgerConnection {
         guard limit > 0 else { return [] }
         while true {
             let tip = state.withLock { $0.tip.reference.height }
-            guard height <= tip + 1 else { throw .behind(height: tip) }
+            guard height <= tip + 1 else {
+                state.withLock { $0.claimed = max($0.claimed, height - 1) }
+                throw .behind(height: tip)
+            }
             if height <= tip {
                 return try await onEngine { engine throws(LedgerStoreError) in
                     try engine.blocks(

@@ -69,19 +69,21 @@ package enum LedgerRestore {
     ) async throws(LedgerStoreError) -> UInt64 {
         let (genesis, tip) = await store.run { ($0.genesis, $0.tip) }
         var surveys: [(source: any BlockSource, hashes: [BlockHash])] = []
-        var answers = 0
         var silent: [String] = []
-        for source in sources {
-            if let hashes = try await survey(source, genesis: genesis, from: tip) {
-                answers += 1
-                surveys.append((source, hashes))
-            } else {
-                silent.append(source.name)
+        for (source, answer) in zip(
+            sources,
+            await answers(of: sources, genesis: genesis, from: tip)
+        ) {
+            switch answer {
+            case .chain(let hashes): surveys.append((source, hashes))
+            case .silent: silent.append(source.name)
+            case .failed(let error): throw error
             }
         }
-        guard answers >= answersMin else {
+        let count = surveys.count
+        guard count >= answersMin else {
             throw .noSource(
-                "\(answers) of \(answersMin) needed answered; silent: "
+                "\(count) of \(answersMin) needed answered; silent: "
                     + silent.joined(separator: ", ")
             )
         }
@@ -100,6 +102,42 @@ package enum LedgerRestore {
         }
         try await copy(longest.hashes.count, from: longest.source, to: store, after: tip)
         return UInt64(longest.hashes.count)
+    }
+
+    /// What one source came to.
+    private enum Answer: Sendable {
+        case chain([BlockHash])
+        case silent
+        case failed(LedgerStoreError)
+    }
+
+    /// Asks all sources at once: one that does not answer costs its time-out, and not one each.
+    private static func answers(
+        of sources: [any BlockSource],
+        genesis: Genesis,
+        from tip: ChainTip
+    ) async -> [Answer] {
+        await withTaskGroup(of: (Int, Answer).self) { group in
+            for (index, source) in sources.enumerated() {
+                group.addTask { (index, await answer(of: source, genesis: genesis, from: tip)) }
+            }
+            var answers = [Answer](repeating: .silent, count: sources.count)
+            for await (index, answer) in group { answers[index] = answer }
+            return answers
+        }
+    }
+
+    private static func answer(
+        of source: any BlockSource,
+        genesis: Genesis,
+        from tip: ChainTip
+    ) async -> Answer {
+        do throws(LedgerStoreError) {
+            let hashes = try await survey(source, genesis: genesis, from: tip)
+            return hashes.map(Answer.chain) ?? .silent
+        } catch {
+            return .failed(error)
+        }
     }
 
     /// The hashes of the valid chain that a source has after `tip`; nil when it does not answer.

@@ -5,6 +5,7 @@ internal import LedgerService
 package import Logging
 internal import StorageNode
 package import SystemIO
+internal import Telemetry
 internal import Transport
 
 /// What an embedded network needs of the machine.
@@ -150,15 +151,15 @@ final class EmbeddedHost: Sendable {
         configuration.entropy = entropy
         // All nodes of the network read over their disks in one process, beside a mount.
         configuration.scrub.rate = scrubRate
-        let logger = environment.logger
+        var logger = environment.logger
+        logger[metadataKey: "node"] = "\(path)"
+        let log = NodeLog(logger)
         return try StorageNode(
             configuration: configuration,
             store: store,
             pool: pool,
             time: environment.time
-        ) { notice in
-            logger.warning("Node \(path): \(notice)")
-        }
+        ) { log.tell($0) }
     }
 
     private static func openLedger(
@@ -232,7 +233,9 @@ final class EmbeddedHost: Sendable {
             for node in nodes.compactMap({ $0 }) {
                 group.addTask { await node.run(self.ledger, connect: self.connect) }
             }
-            group.addTask { await self.serve(LedgerAPI(self.ledger).routes, as: "ledger") }
+            group.addTask {
+                await self.serve(LedgerAPI(self.ledger, followers: nil).routes, as: "ledger")
+            }
             for (index, node) in nodes.enumerated() {
                 guard let node else { continue }
                 let api = StorageNodeAPI(
@@ -245,6 +248,21 @@ final class EmbeddedHost: Sendable {
                 group.addTask { await self.serve(api.routes, as: "\(index)") }
             }
         }
+    }
+
+    /// What ledger and nodes tell of themselves, each node under the name of its directory.
+    func metrics() async -> [MetricFamily] {
+        var families = await ledger.metrics(nil)
+        for (index, node) in nodes.enumerated() {
+            let name = String(directory.nodePath(index).split(separator: "/").last ?? "")
+            let up = MetricFamily.gauge(
+                "walrus_node_up",
+                "0 when the node's directory is missing or not usable.",
+                MetricValue(node != nil)
+            )
+            families += ([up] + (await node?.metrics() ?? [])).map { $0.labelled("node", name) }
+        }
+        return families
     }
 
     /// The other nodes are in this process, each with its own directory.

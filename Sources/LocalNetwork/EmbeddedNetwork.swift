@@ -9,6 +9,7 @@ internal import Ledger
 internal import Logging
 internal import Synchronization
 internal import SystemIO
+package import Telemetry
 internal import Transport
 
 /// An embedded network, as one process has it.
@@ -82,6 +83,11 @@ package final class EmbeddedNetwork: Sendable {
     package var nodesDown: [String] {
         guard let host = host.withLock({ $0 }) else { return [] }
         return host.nodes.indices.filter { host.nodes[$0] == nil }.map(directory.nodePath)
+    }
+
+    /// What ledger and nodes tell of themselves, when this process is the host.
+    package func metrics() async -> [MetricFamily] {
+        await host.withLock({ $0 })?.metrics() ?? []
     }
 
     /// The connection to a member of the committee.

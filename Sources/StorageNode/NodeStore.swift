@@ -99,5 +99,12 @@ package protocol NodeStore: NodeStateReader, AnyObject, Sendable {
     /// Puts blobs whose registrations have all run out on the list of garbage, due at `due`.
     func releaseExpired(at epoch: Epoch, due: UInt64) throws(NodeStoreError)
 
+    /// How much of the disk is used; a store without one uses nothing.
+    func usage() throws(NodeStoreError) -> NodeStoreUsage
+
     func close()
+}
+
+extension NodeStore {
+    package func usage() throws(NodeStoreError) -> NodeStoreUsage { NodeStoreUsage() }
 }

@@ -50,6 +50,7 @@ extension StorageNode {
                 do {
                     try await settle(migration)
                     settled = epoch
+                    status.withLock { $0.settledEpoch = epoch }
                 } catch {
                     notice(.syncFailed(epoch, "\(error)"))
                     try? await time.sleep(for: Self.retryPause)

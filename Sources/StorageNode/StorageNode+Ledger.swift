@@ -2,6 +2,7 @@ package import BlobModel
 package import Ledger
 internal import Synchronization
 internal import SystemIO
+internal import Telemetry
 
 /// Following the ledger, and what follows from it later.
 extension StorageNode {
@@ -36,6 +37,7 @@ extension StorageNode {
         let height = status.withLock { status in
             // Calls may overtake each other on their way here; the store went in order.
             if cursor.block.height > status.cursor.block.height {
+                counters.blocksApplied.add(cursor.block.height - status.cursor.block.height)
                 status.cursor = cursor
                 status.committees = applied.committees
             }
@@ -195,7 +197,7 @@ extension StorageNode {
 
     private func setDiverged(_ reason: String?) {
         let isNews = status.withLock { status in
-            defer { status.isDiverged = reason != nil }
+            defer { status.divergence = reason }
             return reason != nil && !status.isDiverged
         }
         if isNews, let reason { notice(.diverged(reason)) }
@@ -224,6 +226,7 @@ extension StorageNode {
         if isDiverged { return 0 }
         let now = time.nowMilliseconds
         let notice = notice
+        let deleted = counters.blobsDeleted
         return try await reading { store throws(NodeStoreError) in
             let blobs = try store.garbage(dueAt: now, limit: Self.garbageBatch)
             for blob in blobs {
@@ -233,6 +236,7 @@ extension StorageNode {
                     continue
                 }
                 try store.deleteData(of: blob)
+                deleted.add()
                 notice(.deleted(blob))
             }
             return blobs.count

@@ -2,6 +2,7 @@ package import BlobModel
 internal import Ledger
 internal import Synchronization
 internal import SystemIO
+internal import Telemetry
 
 /// What a node takes, from whom and when, and what it confirms.
 extension StorageNode {
@@ -71,11 +72,13 @@ extension StorageNode {
         }
         let live = try await registrations(of: metadata.blobID, height: height)
         precondition(!live.isEmpty)
-        return try await writing { store throws(NodeStoreError) in
+        let outcome = try await writing { store throws(NodeStoreError) -> StoreOutcome in
             if try store.hasMetadata(of: metadata.blobID) { return .alreadyStored }
             try store.store(metadata)
             return .stored
         }
+        if outcome == .stored { counters.metadataStored.add() }
+        return outcome
     }
 
     package func store(
@@ -97,6 +100,7 @@ extension StorageNode {
         guard let outcome else {
             throw .refused(.metadataNotFound, "The metadata of \(name.blob) comes first.")
         }
+        if outcome == .stored { counters.sliverStored(name.axis) }
         return outcome
     }
 
@@ -134,6 +138,7 @@ extension StorageNode {
         if let missing {
             throw .refused(.missingSlivers, "Sliver \(missing) is not here.")
         }
+        counters.confirmationsIssued.add()
         return domain.sign(
             .storageConfirmation(epoch: committee.epoch, blob: blob, persistence: persistence),
             with: configuration.protocolKey

@@ -10,50 +10,7 @@ internal import ErasureCoding
 package import Ledger
 internal import Synchronization
 package import SystemIO
-
-/// What a node notices, for the log.
-package enum NodeNotice: Sendable, CustomStringConvertible {
-    case damagedSliver(SliverName, String)
-    case diskFull
-    case diskFailed(String)
-    /// The ledger's chain is not the one that the node has followed.
-    case diverged(String)
-    case ledgerUnavailable(String)
-    case deleted(BlobID)
-    /// The node has all of its shards of that epoch; of these it has fetched so many slivers.
-    case synced(Epoch, slivers: Int)
-    /// Not yet; it is tried again.
-    case syncFailed(Epoch, String)
-    /// Slivers of a shard that moved away are gone.
-    case dropped(pairs: Int)
-    case damagedMetadata(BlobID, String)
-    /// Something of a blob is still missing; it is tried again later.
-    case notRecovered(BlobID, String)
-    /// A peer sent something that is not what it says it is.
-    case lie(NodeID, BlobID, String)
-    /// Proven symbols of a blob give another sliver than its metadata describes.
-    case inconsistent(BlobID)
-
-    package var description: String {
-        switch self {
-        case .damagedSliver(let name, let what): "sliver \(name) is damaged: \(what)"
-        case .diskFull: "the disk is full; no more slivers are taken"
-        case .diskFailed(let what): "the disk failed: \(what)"
-        case .diverged(let what): "the ledger's chain is another than ours: \(what)"
-        case .ledgerUnavailable(let what): "the ledger does not answer: \(what)"
-        case .deleted(let blob): "blob \(blob) was deleted"
-        case .synced(let epoch, let count):
-            "all shards of epoch \(epoch) are here, \(count) slivers were fetched"
-        case .syncFailed(let epoch, let what):
-            "the shards of epoch \(epoch) are not all here yet: \(what)"
-        case .dropped(let pairs): "\(pairs) pairs of slivers of moved shards were dropped"
-        case .damagedMetadata(let blob, let what): "the metadata of \(blob) is damaged: \(what)"
-        case .notRecovered(let blob, let what): "blob \(blob) is not recovered yet: \(what)"
-        case .lie(let node, let blob, let what): "node \(node) lies about blob \(blob): \(what)"
-        case .inconsistent(let blob): "blob \(blob) was encoded inconsistently"
-        }
-    }
-}
+internal import Telemetry
 
 /// What a node needs besides its store.
 package struct NodeConfiguration: Sendable {
@@ -94,13 +51,17 @@ package final class StorageNode: StorageNodeConnection {
         var cursor: NodeCursor
         /// As of the cursor.
         var committees: NodeCommittees
-        var isDiverged = false
+        var isDiverged: Bool { divergence != nil }
+        /// Why the node's chain is not the ledger's, in words.
+        var divergence: String?
         var isFull = false
         var isLedgerSilent = false
         /// Whether the ledger has said since the start how far it is.
         var hasHeard = false
         /// Whether the node was at the ledger's newest block once since the start.
         var hasCaughtUp = false
+        /// The newest epoch whose shards are all here.
+        var settledEpoch: Epoch?
         /// The newest block that the ledger is known to have.
         var ledgerHeight: UInt64 = 0
     }
@@ -119,7 +80,8 @@ package final class StorageNode: StorageNodeConnection {
     let scrubbing = Scrubbing()
     let expansions = ExpansionCache()
     let symbolPermits = SymbolPermits(symbolRequestsMax)
-    private let started: Duration
+    let counters = NodeCounters()
+    let started: Duration
     // Guards the few words that requests look at; held for no I/O.
     let status: Mutex<Status>
     let waiters = HeightWaiters()
@@ -158,7 +120,10 @@ package final class StorageNode: StorageNodeConnection {
         self.time = time
         self.parameters = parameters
         codec = RedStuffCodec(parameters)
-        self.notice = notice
+        self.notice = { [counters] in
+            counters.notices.add($0.name)
+            notice($0)
+        }
         started = time.uptime
         status = Mutex(Status(cursor: cursor, committees: committees))
     }
@@ -236,6 +201,7 @@ package final class StorageNode: StorageNodeConnection {
         guard let metadata else {
             throw .refused(.metadataNotFound, "There is no metadata of \(blob) here.")
         }
+        counters.metadataRetrieved.add()
         return BlobMetadataWithID(blobID: blob, metadata: metadata).bcsBytes
     }
 
@@ -246,9 +212,11 @@ package final class StorageNode: StorageNodeConnection {
     }
 
     package func sliver(_ name: SliverName) async throws(NodeError) -> FetchedSliver {
-        .verified(
-            try await serving(name) { store throws(NodeStoreError) in try store.sliver(name) }
-        )
+        let sliver = try await serving(name) { store throws(NodeStoreError) in
+            try store.sliver(name)
+        }
+        counters.sliverRetrieved(name.axis)
+        return .verified(sliver)
     }
 
     package func sliverBytes(
@@ -265,6 +233,7 @@ package final class StorageNode: StorageNodeConnection {
         guard bytes.count == range.count else {
             throw .refused(.rangeNotSatisfiable, "The sliver ends before \(range.upperBound).")
         }
+        counters.sliverRetrieved(name.axis)
         return bytes
     }
 
@@ -305,34 +274,6 @@ package final class StorageNode: StorageNodeConnection {
             let ends = try store.poolEnds(of: info)
             return info.status(at: epoch, poolEnd: { ends[$0] })
         }
-    }
-
-    package func health() async throws(NodeError) -> NodeHealth {
-        let status = status.withLock { $0 }
-        let recovery = recoveryStatus
-        let scrub = scrubStatus
-        let isBehind = !status.hasHeard || status.ledgerHeight > status.cursor.block.height
-        return NodeHealth(
-            uptimeSeconds: UInt64(max(0, (time.uptime - started).components.seconds)),
-            epoch: status.cursor.epoch,
-            publicKey: configuration.protocolKey.publicKey,
-            node: configuration.node,
-            status: status.isDiverged
-                ? .standby
-                : isBehind ? .catchingUp : recovery.blobsIncomplete == 0 ? .active : .recovering,
-            shards: shards,
-            height: status.cursor.block.height,
-            ledgerHeight: max(status.ledgerHeight, status.cursor.block.height),
-            blockHash: status.cursor.block.hash,
-            isFull: status.isFull,
-            recovering: recovery.missing.keys.sorted(),
-            blobsIncomplete: UInt64(recovery.blobsIncomplete),
-            scrub: NodeHealth.Scrub(
-                passes: UInt64(scrub.passes),
-                sliversChecked: UInt64(scrub.sliversChecked),
-                damaged: UInt64(scrub.damaged)
-            )
-        )
     }
 
     package func blocks(

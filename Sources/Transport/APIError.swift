@@ -68,6 +68,18 @@ package struct APIError: Error, Hashable, Sendable {
     }
 }
 
+extension APIError {
+    /// Whether no honest peer of this version asks so: for the log.
+    var isBadInput: Bool {
+        switch status {
+        case .invalidArgument, .sizeExceeded, .permissionDenied, .unauthenticated: true
+        case .ok, .failedPrecondition, .notFound, .rangeNotSatisfiable, .resourceExhausted,
+            .unavailableForLegalReasons, .internalError, .unavailable, .deadlineExceeded:
+            false
+        }
+    }
+}
+
 extension APIError: CustomStringConvertible {
     package var description: String { "\(message) (\(code) \(reason))" }
 }

@@ -8,6 +8,8 @@ package enum LedgerWire {
     /// A genesis of 1,000 nodes has 200 kB.
     package static let genesisMax = 16 << 20
     package static let queryMax = 1024
+    /// Who asks for blocks: a node's id, which has all blocks before the first that it asks for.
+    package static let followerParameter = "follower"
     /// How long a request for blocks may wait for one.
     package static let waitMillisecondsMax: UInt64 = 30_000
     /// The member of a refusal's metadata that has the ledger's error, BCS in base64.

@@ -3,6 +3,8 @@ internal import HummingbirdCore
 internal import Logging
 internal import NIOCore
 internal import Synchronization
+internal import SystemIO
+internal import Telemetry
 
 /// Turns the web server's requests into ours, and our responses into its.
 struct Responder: Sendable {
@@ -12,6 +14,7 @@ struct Responder: Sendable {
     let logger: Logger
     private let traces = TraceNumbers()
     private let bodies: BodyBudget
+    private let refusals = EventLimiter()
 
     init(router: Router, limits: ServerLimits, gate: PeerGate, logger: Logger) {
         self.router = router
@@ -26,6 +29,18 @@ struct Responder: Sendable {
         writer: consuming ResponseWriter,
         channel: any Channel
     ) async throws {
+        let start = router.metrics?.begin()
+        var counted = (method: "OTHER", route: HTTPServerMetrics.unknownRoute, code: 0)
+        defer {
+            if let start {
+                router.metrics?.end(
+                    start,
+                    method: counted.method,
+                    route: counted.route,
+                    code: counted.code
+                )
+            }
+        }
         let peer = Self.describe(channel.remoteAddress)
         let announced = Self.announcedBody(of: request)
         let body = RequestBody(
@@ -39,6 +54,7 @@ struct Responder: Sendable {
         do {
             try gate.charge(1, to: channel.remoteAddress)
             let (route, ours) = try accept(request, announced: announced, body, peer: peer)
+            (counted.method, counted.route) = (route.method.rawValue, route.template)
             if route.cost > 1 { try gate.charge(route.cost - 1, to: channel.remoteAddress) }
             response = try await route.handler(ours)
         } catch {
@@ -57,6 +73,7 @@ struct Responder: Sendable {
             to: writer,
             deadline: deadline
         )
+        counted.code = response.code
         if leavesBody {
             // What is left of the body is read away for a moment, or else the peer's machine
             // would drop our answer together with the connection.
@@ -192,15 +209,24 @@ struct Responder: Sendable {
                 ]
             )
         } else if refusal.code < 500 {
-            logger.debug(
-                "Refused.",
-                metadata: [
-                    "peer": "\(peer)", "path": "\(request.uri.path)",
-                    "reason": "\(refusal.reason)",
-                ]
-            )
+            logRefusal(refusal, path: request.uri.path, peer: peer)
         }
         return .failure(refusal)
+    }
+
+    /// Bad input is told with its sender, but not so often that a sender fills the log; what is
+    /// refused in the ordinary course (not here, not yet) only to those who debug.
+    private func logRefusal(_ refusal: APIError, path: String, peer: String) {
+        var metadata: Logger.Metadata = [
+            "peer": "\(peer)", "path": "\(path.prefix(200))", "reason": "\(refusal.reason)",
+        ]
+        guard refusal.isBadInput else { return logger.debug("refused", metadata: metadata) }
+        // A peer is its host: each connection has a port of its own.
+        let host = peer.split(separator: ":").dropLast().joined(separator: ":")
+        guard let left = refusals.admit(host, at: LinuxTimeSource().uptime) else { return }
+        metadata["why"] = "\(refusal.message.prefix(200))"
+        if left > 0 { metadata["suppressed"] = "\(left)" }
+        logger.warning("bad input", metadata: metadata)
     }
 
     private static func write(

@@ -8,6 +8,7 @@ package struct Route: Sendable {
     }
 
     let method: HTTPMethod
+    let template: String
     let segments: [Segment]
     let handler: Handler
     /// What a request takes of its peer's tokens: 1 for an answer from memory or one read of disk.
@@ -23,6 +24,7 @@ package struct Route: Sendable {
         precondition(template.hasPrefix("/") && cost > 0)
         self.method = method
         self.cost = cost
+        self.template = template
         self.handler = handler
         segments = template.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
             .map { part in
@@ -56,6 +58,8 @@ package struct Router: Sendable {
     }
 
     package private(set) var routes: [Route]
+    /// Counts what is answered.
+    package var metrics: HTTPServerMetrics?
 
     package init(_ routes: [Route] = []) { self.routes = routes }
 

@@ -6,6 +6,8 @@ internal import Glibc
 /// Codes are part of what scripts rely on: they are only ever added to.
 enum CommandFailure: Int32 {
     case failed = 1
+    /// Of a network whose health was asked for: it can not be written, or not all of it be read.
+    case critical = 2
     /// What was read is not what it should be, so trying again does not help.
     case damaged = 65
 

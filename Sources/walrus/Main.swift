@@ -21,7 +21,7 @@ struct Walrus: AsyncParsableCommand {
             StoreCommand.self, ReadCommand.self, BlobStatusCommand.self, InfoCommand.self,
             BlobIDCommand.self, EncodeCommand.self, DecodeCommand.self, DevnetCommand.self,
             LedgerCommand.self, NodeCommand.self, KeyCommand.self, GenesisCommand.self,
-            EpochCommand.self,
+            EpochCommand.self, HealthCommand.self,
         ]
     )
 

@@ -13,6 +13,8 @@ package final class HTTPLedger: LedgerConnection {
     private let clients: [HTTPClient]
     private let knownGenesis: Genesis
     private let network: NetworkID
+    /// The node that follows the ledger here, and says so with each request for blocks.
+    private let follower: NodeID?
 
     // Guards which endpoint answered last.
     private let preferred = Mutex(0)
@@ -28,12 +30,23 @@ package final class HTTPLedger: LedgerConnection {
         precondition(!endpoints.isEmpty)
         knownGenesis = genesis
         network = genesis.networkID
+        follower = nil
         clients = endpoints.map { endpoint in
             let authentication: PeerAuthentication =
                 if case .unix = endpoint { .plain } else { .pinned(genesis.ledgerNetworkKey) }
             return HTTPClient(endpoint: endpoint, authentication: authentication, limits: limits)
         }
     }
+
+    private init(_ ledger: HTTPLedger, follower: NodeID) {
+        knownGenesis = ledger.knownGenesis
+        network = ledger.network
+        clients = ledger.clients
+        self.follower = follower
+    }
+
+    /// The same connections, for a node that follows: the ledger learns how far it is.
+    package func following(as node: NodeID) -> HTTPLedger { HTTPLedger(self, follower: node) }
 
     /// Fetches the genesis of `network` from any of its ledger's endpoints.
     ///
@@ -112,10 +125,14 @@ package final class HTTPLedger: LedgerConnection {
     ) async throws(LedgerError) -> [Block] {
         let count = min(max(limit, 1), LedgerWire.blocksMax)
         let wait = min(waitMilliseconds, LedgerWire.waitMillisecondsMax)
-        let query = QueryString([
+        var parameters: [QueryString.Item] = [
             .init("from", String(height)), .init("limit", String(count)),
             .init("wait", String(wait)),
-        ])
+        ]
+        if let follower {
+            parameters.append(.init(LedgerWire.followerParameter, follower.description))
+        }
+        let query = QueryString(parameters)
         let bytes = try await send(
             ClientRequest(.get, ["v1", "ledger", "blocks"], query: query),
             limit: LedgerWire.answerMax,

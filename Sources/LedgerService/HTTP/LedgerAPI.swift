@@ -6,8 +6,22 @@ package import Transport
 /// The routes of a ledger (`Docs/Formats/ledger-api.md`), over any way to it.
 package struct LedgerAPI: Sendable {
     private let ledger: any LedgerConnection
+    /// The ledger itself, where it is in this process.
+    private let host: LedgerHost?
+    /// Who says how far it is, with each request for blocks.
+    private let followers: LedgerFollowers?
 
-    package init(_ ledger: any LedgerConnection) { self.ledger = ledger }
+    package init(_ ledger: any LedgerConnection) {
+        self.ledger = ledger
+        host = nil
+        followers = nil
+    }
+
+    package init(_ host: LedgerHost, followers: LedgerFollowers?) {
+        ledger = host
+        self.host = host
+        self.followers = followers
+    }
 
     package var routes: [Route] {
         [
@@ -18,6 +32,7 @@ package struct LedgerAPI: Sendable {
             Route(.post, "/v1/transactions", cost: 10, handler: handle(submit)),
             Route(.post, "/v1/ledger/query", handler: handle(query)),
             Route(.get, "/v1/health", handler: handle(health)),
+            Route(.get, "/v1/ready", handler: handle(readiness)),
             Route(.get, "/v1/version") { _ in try .success(WireVersion(role: "ledger")) },
         ]
     }
@@ -58,6 +73,7 @@ package struct LedgerAPI: Sendable {
         guard (1...UInt64(LedgerWire.blocksMax)).contains(limit) else {
             throw Self.malformed("The limit may be 1 to \(LedgerWire.blocksMax).")
         }
+        try await hear(request.query[LedgerWire.followerParameter], from)
         let blocks = try await ledger.blocks(
             from: from,
             limit: Int(limit),
@@ -104,11 +120,36 @@ package struct LedgerAPI: Sendable {
         return .binary(try await ledger.query(query).bcsBytes)
     }
 
+    /// Remembers who has the blocks before `from`, if it is a node that is registered.
+    private func hear(_ text: String?, _ from: UInt64) async throws {
+        guard let followers, let text else { return }
+        // Whatever is wrong with it, it is nobody's name.
+        guard text.hasPrefix("0x"), let bytes = try? Hex.decode(String(text.dropFirst(2))),
+            bytes.count == 32
+        else { throw Self.malformed("The follower is no node's id.") }
+        let node = NodeID(bytes: bytes)
+        guard try await ledger.node(node) != nil else { return }
+        followers.heard(node, has: from - 1)
+    }
+
     private struct Health: Encodable, Sendable {
         let network: String
         let incarnation: UInt32
         let height: UInt64
         let epoch: Epoch
+        /// Milliseconds since 1970 of the newest block.
+        let blockTime: UInt64
+        let isReady: Bool
+        let fault: String?
+        let followers: [Follower]?
+        let followersNeeded: Int?
+        /// Whether the newest block was in so many nodes' logs when it was acknowledged.
+        let isKept: Bool?
+    }
+
+    private struct Follower: Encodable, Sendable {
+        let node: String
+        let height: UInt64
     }
 
     @Sendable private func health(_ request: ServerRequest) async throws -> ServerResponse {
@@ -118,9 +159,23 @@ package struct LedgerAPI: Sendable {
                 network: info.network.description,
                 incarnation: info.incarnation,
                 height: info.head.height,
-                epoch: info.epoch
+                epoch: info.epoch,
+                blockTime: info.milliseconds,
+                isReady: host?.fault == nil,
+                fault: host?.fault,
+                followers: followers?.all.map {
+                    Follower(node: $0.node.description, height: $0.height)
+                },
+                followersNeeded: followers?.needed,
+                isKept: followers?.isKept
             )
         )
+    }
+
+    @Sendable private func readiness(_ request: ServerRequest) async throws -> ServerResponse {
+        // A ledger that can not say its own height takes no transactions either.
+        _ = try await ledger.info()
+        return try .readiness(obstacles: (host?.fault).map { [$0] } ?? [])
     }
 }
 

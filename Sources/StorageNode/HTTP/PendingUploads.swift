@@ -152,6 +152,15 @@ final class PendingUploads: Sendable {
         self.time = time
     }
 
+    /// Parts that are kept or being received, and their bytes.
+    var used: (parts: Int, bytes: Int) {
+        let now = time.uptime
+        return state.withLock { state in
+            state.dropOverdue(at: now)
+            return (state.parts, state.bytes)
+        }
+    }
+
     /// What is here of a blob, also while it is being stored; nil when there is nothing.
     subscript(blob: BlobID) -> Upload? {
         let now = time.uptime

@@ -124,6 +124,7 @@ package struct StorageNodeAPI: Sendable {
                 cost: Cost.shard,
                 handler: handle(syncShard)
             ),
+            Route(.get, "/v1/ready", handler: handle(readiness)),
             Route(.get, "/v1/ledger/blocks", handler: handle(blocks)),
             Route(.get, "/v1/version") { _ in try .success(WireVersion(role: "node")) },
         ]
@@ -270,11 +271,6 @@ package struct StorageNodeAPI: Sendable {
 
     @Sendable private func blobStatus(_ request: ServerRequest) async throws -> ServerResponse {
         try .success(WireBlobStatus(try await node.status(of: try request.blob())))
-    }
-
-    @Sendable private func health(_ request: ServerRequest) async throws -> ServerResponse {
-        let detailed = try request.flag("detailed")
-        return try .success(WireHealth(try await node.health(), detailed: detailed))
     }
 
     @Sendable private func blocks(_ request: ServerRequest) async throws -> ServerResponse {

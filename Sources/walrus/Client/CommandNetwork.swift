@@ -4,6 +4,7 @@ internal import LocalNetwork
 internal import Logging
 internal import Synchronization
 internal import SystemIO
+internal import Telemetry
 internal import Transport
 
 /// A network that a command speaks to, for as long as the command runs.
@@ -50,8 +51,9 @@ struct CommandNetwork: Sendable {
         isNewTrusted: Bool,
         _ environment: ClientEnvironment
     ) async throws -> NetworkAccess {
-        var logger = Logger(label: "walrus") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = .error
+        let logger = LogSettings.standard(level: .error, Environment.value).logger("walrus") {
+            LinuxTimeSource().nowMilliseconds
+        }
         let embedded = EmbeddedEnvironment(logger: logger)
         do {
             return try await NetworkAccess.open(url, embedded, client: environment)

@@ -39,7 +39,7 @@ struct InfoCommand: AsyncParsableCommand {
                 nodes: wantsNodes ? try await NodeSurvey.ask(network) : nil,
                 wantsFaults: topic == .bft || topic == .all
             )
-            if options.json { try Output.printJSON(output) } else { output.print(topic) }
+            if options.json { try Output.printJSON(output) } else { print(output.text(topic)) }
         }
     }
 }
@@ -137,8 +137,70 @@ struct InfoOutput: Encodable {
     }
 
     struct PriceInfo: Encodable {
+        /// The reference's encodings have prices of their own; ours is RedStuff, one.
+        struct Encoding: Encodable {
+            struct Example: Encodable {
+                let unencodedSize: UInt64
+                let encodedSize: UInt64
+                /// For one epoch, without what the write costs once.
+                let price: Frost
+                let encodingType: String
+            }
+
+            /// Unencoded bytes that `marginalPrice` is for.
+            let marginalSize: UInt64
+            /// What a blob costs for an epoch however small it is.
+            let metadataPrice: Frost
+            let marginalPrice: Frost
+            let exampleBlobs: [Example]
+            let encodingType: String
+        }
+
         let storagePricePerUnitSize: Frost
         let writePricePerUnitSize: Frost
+        let encodingDependentPriceInfo: [Encoding]
+
+        static let encodingType = "RS2"
+        private static let unit: UInt64 = 1 << 20
+        private static let examples: [UInt64] = [1 << 10, 1 << 20, 16 << 20, 512 << 20, 1 << 30]
+
+        init(_ rules: GenesisRules, _ parameters: EncodingParameters) {
+            /// Saturates: a price that no one can pay is as good as a higher one.
+            func price(_ length: UInt64) -> Frost {
+                let units = length / Self.unit + (length % Self.unit == 0 ? 0 : 1)
+                let (price, isOver) = units.multipliedReportingOverflow(by: rules.storagePrice)
+                return isOver ? .max : price
+            }
+            let metadata = UInt64(parameters.shardCount) * parameters.metadataLength
+            let examples = Self.examples.compactMap { length in
+                // What is too long for the network is no example of it.
+                (try? parameters.encodedLength(of: length)).map { encoded in
+                    Encoding.Example(
+                        unencodedSize: length,
+                        encodedSize: encoded,
+                        price: price(encoded),
+                        encodingType: Self.encodingType
+                    )
+                }
+            }
+            // Long enough for symbols of any length, and such that it is there at every count.
+            let long = parameters.blobLengthMax / 2
+            let marginal = [long, long + Self.unit].compactMap {
+                try? parameters.encodedLength(of: min($0, parameters.blobLengthMax))
+            }
+            let growth = marginal.count == 2 ? marginal[1] - marginal[0] : 0
+            storagePricePerUnitSize = rules.storagePrice
+            writePricePerUnitSize = rules.writePrice
+            encodingDependentPriceInfo = [
+                Encoding(
+                    marginalSize: Self.unit,
+                    metadataPrice: price(metadata),
+                    marginalPrice: price(growth),
+                    exampleBlobs: examples,
+                    encodingType: Self.encodingType
+                )
+            ]
+        }
     }
 
     struct FaultInfo: Encodable {
@@ -189,10 +251,7 @@ struct InfoOutput: Encodable {
         )
         let parameters = try EncodingParameters(shardCount: committee.shardCount)
         sizeInfo = SizeInfo(storageUnitSize: 1 << 20, maxBlobSize: parameters.blobLengthMax)
-        priceInfo = PriceInfo(
-            storagePricePerUnitSize: info.rules.storagePrice,
-            writePricePerUnitSize: info.rules.writePrice
-        )
+        priceInfo = PriceInfo(info.rules, parameters)
         committeeInfo = nodes
         bftInfo = wantsFaults ? Self.faults(committee) : nil
     }
@@ -223,7 +282,7 @@ struct InfoOutput: Encodable {
         )
     }
 
-    func print(_ topic: InfoCommand.Topic) {
+    func text(_ topic: InfoCommand.Topic) -> String {
         var lines: [String] = []
         let wants = { (one: InfoCommand.Topic) in
             topic == one || topic == .all || topic == .summary
@@ -245,6 +304,9 @@ struct InfoOutput: Encodable {
         if wants(.storage) {
             lines.append("Nodes          \(storageInfo.nNodes)")
             lines.append("Shards         \(storageInfo.nShards)")
+            lines.append(
+                "Reserved       \(networkInfo.capacityUsed) of \(networkInfo.capacity) bytes"
+            )
         }
         if wants(.size) { lines.append("Largest blob   \(sizeInfo.maxBlobSize) bytes") }
         if wants(.price) {
@@ -252,6 +314,14 @@ struct InfoOutput: Encodable {
                 "Storage price  \(priceInfo.storagePricePerUnitSize) FROST per MiB and epoch"
             )
             lines.append("Write price    \(priceInfo.writePricePerUnitSize) FROST per MiB")
+        }
+        if topic == .price || topic == .all {
+            for example in priceInfo.encodingDependentPriceInfo.flatMap(\.exampleBlobs) {
+                lines.append(
+                    "Example        \(example.unencodedSize) bytes are \(example.encodedSize) "
+                        + "encoded: \(example.price) FROST per epoch"
+                )
+            }
         }
         if let bft = bftInfo {
             lines.append("Faulty shards  up to \(bft.maxFaultyShards)")
@@ -269,6 +339,6 @@ struct InfoOutput: Encodable {
                     + (node.height.map { "  block \($0)" } ?? "")
             )
         }
-        Swift.print(lines.joined(separator: "\n"))
+        return lines.joined(separator: "\n")
     }
 }

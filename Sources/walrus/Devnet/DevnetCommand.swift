@@ -47,6 +47,9 @@ struct DevnetCommand: AsyncParsableCommand {
     @Option(name: .customLong("log-level"), help: "The log level of the processes.")
     var logLevel = "notice"
 
+    @Flag(help: "Have each process serve metrics at a free port, which its log names.")
+    var metrics = false
+
     func validate() throws {
         guard (1...200).contains(nodes) else {
             throw ValidationError("A devnet has 1 to 200 nodes.")
@@ -81,11 +84,13 @@ struct DevnetCommand: AsyncParsableCommand {
             genesis: genesis,
             ledgerPort: try DevnetFounding.ledgerPort(of: layout),
             isNew: isNew,
-            logLevel: logLevel
+            logLevel: logLevel,
+            servesMetrics: metrics
         )
         let pool = BlockingPool(threads: 16, name: "devnet")
         do {
             let report = try await processes.start(pool)
+            ShutdownSignal.arm()
             try write(report, to: layout.report)
             ServiceRunner.announce(
                 """

@@ -15,6 +15,7 @@ final class DevnetProcesses: Sendable {
     let ledgerPort: UInt16
     let isNew: Bool
     let logLevel: String
+    let servesMetrics: Bool
 
     private struct Running {
         let name: String
@@ -33,13 +34,15 @@ final class DevnetProcesses: Sendable {
         genesis: Genesis,
         ledgerPort: UInt16,
         isNew: Bool,
-        logLevel: String
+        logLevel: String,
+        servesMetrics: Bool
     ) {
         self.layout = layout
         self.genesis = genesis
         self.ledgerPort = ledgerPort
         self.isNew = isNew
         self.logLevel = logLevel
+        self.servesMetrics = servesMetrics
     }
 
     private var network: String {
@@ -131,11 +134,13 @@ final class DevnetProcesses: Sendable {
         _ pool: BlockingPool
     ) async throws -> Int32 {
         let log = layout.log(of: name)
+        // Said in either case: one address of the environment would not do for all of them.
+        let own = ["--metrics", servesMetrics ? "127.0.0.1:0" : "", "--stop-with-parent"]
         do throws(DaemonError) {
             let process = try await pool.run { () throws(DaemonError) in
                 try Daemon.start(
                     Self.program,
-                    arguments + ["--stop-with-parent"],
+                    arguments + own,
                     log: log,
                     timeout: Self.startTimeout
                 )

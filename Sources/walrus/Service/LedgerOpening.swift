@@ -4,6 +4,7 @@ internal import Codec
 internal import Ledger
 internal import LedgerService
 internal import Logging
+internal import SystemIO
 
 /// Opens a ledger's directory, and makes or restores it when that was asked for.
 struct LedgerOpening {
@@ -14,9 +15,10 @@ struct LedgerOpening {
     let options: LedgerHostOptions
     let logger: Logger
 
-    func open() async throws -> LedgerHost {
+    /// With `needsAnswers`, so many nodes must answer that no acknowledged block is missed.
+    func open(needsAnswers: Bool = false) async throws -> LedgerHost {
         do {
-            return try await openExisting()
+            return try await openExisting(needsAnswers: needsAnswers)
         } catch LedgerStoreError.missing where creates {
             return try await LedgerHost.create(directory, genesis: genesis, options)
         } catch LedgerStoreError.missing where restores {
@@ -28,16 +30,17 @@ struct LedgerOpening {
         }
     }
 
-    private func openExisting() async throws -> LedgerHost {
+    private func openExisting(needsAnswers: Bool) async throws -> LedgerHost {
         try await LedgerHost.open(
             directory,
             network: genesis.networkID,
             options,
-            catchingUpFrom: restores ? try sources() : []
+            catchingUpFrom: try sources(),
+            answersMin: needsAnswers ? try genesis.committee().answersNeeded : 0
         )
     }
 
-    private func describe(_ error: LedgerStoreError) -> String {
+    func describe(_ error: LedgerStoreError) -> String {
         switch error {
         case .missing:
             """
@@ -63,7 +66,7 @@ struct LedgerOpening {
         }
     }
 
-    private func sources() throws -> [any BlockSource] {
+    func sources() throws -> [any BlockSource] {
         let committee = try genesis.committee()
         let parameters = try EncodingParameters(shardCount: committee.shardCount)
         return committee.members.map { member in
@@ -74,7 +77,8 @@ struct LedgerOpening {
         }
     }
 
-    private func rebuild(_ why: String) async throws -> LedgerHost {
+    /// Makes the directory anew from the nodes' blocks; what was there is renamed.
+    func rebuild(_ why: String) async throws -> LedgerHost {
         logger.warning("restoring the ledger in \(directory) from the nodes: \(why)")
         do {
             let committee = try genesis.committee()
@@ -82,13 +86,80 @@ struct LedgerOpening {
                 directory,
                 genesis: genesis,
                 from: try sources(),
-                answersMin: committee.members.count - committee.faultyMax,
+                answersMin: committee.answersNeeded,
                 in: options.files,
                 pool: options.pool
             )
             return try await LedgerHost.open(directory, network: genesis.networkID, options)
         } catch let error as LedgerStoreError {
             throw ServiceFailure(describe(error))
+        }
+    }
+}
+
+extension LedgerOpening {
+    func watch(_ host: LedgerHost, _ followers: LedgerFollowers) throws -> LedgerWatch {
+        LedgerWatch(host: host, followers: followers, sources: try sources(), logger: logger)
+    }
+}
+
+/// Looks after a ledger that runs: takes back blocks that nodes have and it has not, and says
+/// when its blocks are not in enough nodes' logs.
+struct LedgerWatch {
+    let host: LedgerHost
+    let followers: LedgerFollowers
+    let sources: [any BlockSource]
+    let logger: Logger
+
+    private static let pause = Duration.seconds(1)
+    /// After looking for blocks in vain: whoever claims to have them may just say so.
+    private static let pauseAfterNothing = Duration.seconds(10)
+
+    /// Looks until the task is cancelled.
+    func run(_ time: some TimeSource) async {
+        var wasKept = true
+        while !Task.isCancelled {
+            var pause = Self.pause
+            if host.isSaidToBeBehind, host.fault == nil, await !takeMissing() {
+                pause = Self.pauseAfterNothing
+            }
+            let isKept = followers.isKept
+            if isKept != wasKept {
+                if isKept {
+                    logger.notice("blocks are in enough nodes' logs again")
+                } else {
+                    logger.warning(
+                        "fewer nodes follow than must have each block: it is on this disk only",
+                        metadata: ["event": "unkept", "needed": "\(followers.needed)"]
+                    )
+                }
+                wasKept = isKept
+            }
+            // Cancelled or not, the loop looks again.
+            try? await time.sleep(for: pause)
+        }
+    }
+
+    /// Whether there were any.
+    private func takeMissing() async -> Bool {
+        do throws(LedgerStoreError) {
+            let count = try await host.takeMissing(from: sources)
+            guard count > 0 else { return false }
+            logger.warning(
+                "the nodes had blocks that were missing here",
+                metadata: ["event": "caught_up", "blocks": "\(count)"]
+            )
+            return true
+        } catch {
+            if case .diverged(let height, _, _) = error {
+                logger.critical(
+                    "the nodes have another chain; no transactions are taken any more",
+                    metadata: ["event": "diverged", "height": "\(height)"]
+                )
+            } else {
+                logger.warning("the nodes' blocks cannot be taken: \(error)")
+            }
+            return false
         }
     }
 }

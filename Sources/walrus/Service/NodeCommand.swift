@@ -2,9 +2,11 @@ internal import ArgumentParser
 internal import BlobClient
 internal import BlobModel
 internal import Ledger
+internal import LocalNetwork
 internal import Logging
 internal import StorageNode
 internal import SystemIO
+internal import Telemetry
 internal import Transport
 
 /// `walrus node`: the daemon, and what is done about it.
@@ -78,13 +80,13 @@ struct NodeRunCommand: AsyncParsableCommand {
     private func serve() async throws {
         let logger = service.logger("walrus.node")
         let keys = try KeyFile.load(service.key)
-        let (known, ledger) = try await RemoteLedger.open(
+        let (known, anyLedger) = try await RemoteLedger.open(
             network,
             genesis: genesis.isEmpty ? nil : try GenesisFile.load(genesis)
         )
         let committee = try known.committee()
-        let id = try await nodeID(keys, committee, ledger)
-        let time = LinuxTimeSource()
+        let id = try await nodeID(keys, committee, anyLedger)
+        let ledger = anyLedger.following(as: id)
         let store = try openStore(known, id)
         var configuration = NodeConfiguration(
             genesis: known,
@@ -93,20 +95,13 @@ struct NodeRunCommand: AsyncParsableCommand {
         )
         configuration.joins = committee.index(of: id) == nil
         let parameters = try EncodingParameters(shardCount: committee.shardCount)
+        let log = NodeLog(logger)
         let node = try StorageNode(
             configuration: configuration,
             store: store,
             pool: BlockingPool(threads: 4, name: "store"),
-            time: time,
-            notice: { logger.notice("\($0)") }
-        )
-        let connect: ConnectPeer = { HTTPStorageNode.connect(to: $0, parameters) }
-        let api = StorageNodeAPI(
-            node: node,
-            shards: node,
-            parameters: parameters,
-            time: time,
-            pool: BlockingPool(threads: 2, name: "verify")
+            time: LinuxTimeSource(),
+            notice: { log.tell($0) }
         )
         let migration = NodeMigration.make(
             id,
@@ -116,29 +111,62 @@ struct NodeRunCommand: AsyncParsableCommand {
             pool: BlockingPool(threads: 2, name: "migration"),
             logger: logger
         )
-        let endpoint = try service.endpoint()
-        try await HTTPServer.serve(
-            Router(api.routes),
-            at: endpoint,
-            identity: LedgerCommand.identity(for: endpoint, keys),
-            limits: service.limits.serverLimits(logger),
-            logger: logger
-        ) { address in
-            ServiceRunner.announce("node \(id) ready at \(address)")
-            let reached = "https://\(advertise.isEmpty ? address.description : advertise)"
-            await withTaskGroup(of: Void.self) { group in
-                group.addTask {
-                    await node.run(ledger, connect: connect, migration: migration)
-                }
-                group.addTask {
-                    await NodeAddress(node: id, keys: keys, ledger: ledger, logger: logger)
-                        .publish(reached, time)
-                }
-                await ServiceRunner.untilStopped(service, logger)
-                group.cancelAll()
+        // It follows the ledger until the last request is answered, which may wait for a block.
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await node.run(
+                    ledger,
+                    connect: { HTTPStorageNode.connect(to: $0, parameters) },
+                    migration: migration
+                )
             }
+            try await serve(
+                node,
+                NodeAddress(node: id, keys: keys, ledger: ledger, logger: logger),
+                parameters
+            )
+            group.cancelAll()
         }
         await node.close()
+    }
+
+    /// Serves until told to end, and tells the ledger where.
+    private func serve(
+        _ node: StorageNode,
+        _ place: NodeAddress,
+        _ parameters: EncodingParameters
+    ) async throws {
+        let (endpoint, logger) = (try service.endpoint(), place.logger)
+        let api = StorageNodeAPI(
+            node: node,
+            shards: node,
+            parameters: parameters,
+            time: LinuxTimeSource(),
+            pool: BlockingPool(threads: 2, name: "verify")
+        )
+        var router = Router(api.routes)
+        let requests = HTTPServerMetrics()
+        router.metrics = requests
+        let registry = MetricsRegistry()
+        registry.add { requests.families + api.metrics + (await node.metrics()) }
+        let served = router
+        try await ServiceRunner.servingMetrics(service, registry, logger) {
+            try await HTTPServer.serve(
+                served,
+                at: endpoint,
+                identity: LedgerCommand.identity(for: endpoint, place.keys),
+                limits: service.limits.serverLimits(logger),
+                logger: logger
+            ) { address in
+                ServiceRunner.announce("node \(place.node) ready at \(address)")
+                let reached = "https://\(advertise.isEmpty ? address.description : advertise)"
+                await withTaskGroup(of: Void.self) { group in
+                    group.addTask { await place.publish(reached, LinuxTimeSource()) }
+                    await ServiceRunner.untilStopped(service, logger)
+                    group.cancelAll()
+                }
+            }
+        }
     }
 
     /// The node that the key is of: one of the genesis, or one that was registered later, for

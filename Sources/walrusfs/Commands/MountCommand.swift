@@ -44,7 +44,8 @@ struct MountCommand: AsyncParsableCommand {
             log=MIB, which may wait on this disk for the network (4096): from 60 % of it on writers
             are slowed down, and at all of it they wait;
             patience=SECONDS, for which a write waits for room in a full log (300);
-            timeout=SECONDS, for which a read waits for a network that does not answer (30); and
+            timeout=SECONDS, for which a read waits for a network that does not answer (30);
+            metrics=HOST:PORT or metrics=unix:PATH, where Prometheus finds /metrics (off); and
             spin=MICROSECONDS, for which the next request of a busy program is looked for before
             the processor may rest (50; 0 to 1000).
             """

@@ -77,10 +77,7 @@ struct ControlService: Sendable {
         do throws(CommandFailure) {
             switch request.command {
             case .status:
-                var report = await open.status(mountpoint: mountpoint, isReadOnly: isReadOnly)
-                report.restarts = restarts
-                report.requests = requests()
-                await send(ControlAnswer(result: report), connection)
+                await send(ControlAnswer(result: await report()), connection)
             case .sync, .prepareUnmount:
                 let scope = request.scope ?? (open.hasNetwork ? .network : .local)
                 let report = try await open.sync(scope) { progress in
@@ -109,6 +106,14 @@ struct ControlService: Sendable {
             let answer = ControlError(code: error.status.rawValue, message: error.description)
             await send(ControlAnswer<SyncReport>(error: answer), connection)
         }
+    }
+
+    /// What `status` tells.
+    func report() async -> StatusReport {
+        var report = await open.status(mountpoint: mountpoint, isReadOnly: isReadOnly)
+        report.restarts = restarts
+        report.requests = requests()
+        return report
     }
 
     private func send(_ answer: some Encodable, _ connection: ControlConnection) async {

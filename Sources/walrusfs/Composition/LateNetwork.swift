@@ -7,6 +7,7 @@ internal import Ledger
 internal import LocalNetwork
 internal import Synchronization
 internal import SystemIO
+internal import Telemetry
 internal import Volume
 internal import VolumeFormat
 
@@ -133,6 +134,15 @@ final class LateNetwork: Sendable {
 
     /// Why it was not reached at the last attempt; nil when it was.
     var failure: CommandFailure? { state.withLock { $0.failure } }
+
+    /// What the client tells of itself, and the network if it is in this process; nothing until
+    /// it was reached.
+    var metrics: [MetricFamily] {
+        get async {
+            guard let access = found?.session.access else { return [] }
+            return access.client.metrics + (await access.embedded?.metrics() ?? [])
+        }
+    }
 
     /// Connects, and finds the volume.
     ///

@@ -35,7 +35,10 @@ struct MountHost {
             open = writer
         }
         do throws(CommandFailure) {
-            try await serve(open, options)
+            let metrics = MountMetrics(open)
+            try await metrics.serve(at: volumeOptions.metrics) { () throws(CommandFailure) in
+                try await serve(open, options, metrics)
+            }
         } catch {
             await open.close()
             throw error
@@ -45,7 +48,8 @@ struct MountHost {
 
     private func serve(
         _ open: any ServedVolume,
-        _ options: MountOptions
+        _ options: MountOptions,
+        _ metrics: MountMetrics
     ) async throws(CommandFailure) {
         let socket = state + "/control"
         var options = options
@@ -81,6 +85,7 @@ struct MountHost {
             end: { session.endUnmounted() },
             requests: { session.requests }
         )
+        metrics.begin { await service.report() }
         // Nothing is answered yet, so the kernel knows nothing.
         await open.began(session)
         server.start { service.converse($0) }

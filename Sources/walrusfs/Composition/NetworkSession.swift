@@ -5,6 +5,7 @@ internal import Ledger
 internal import LocalNetwork
 internal import Logging
 internal import SystemIO
+internal import Telemetry
 internal import Volume
 
 /// A network that this process uses, and, if it is an embedded one, may host.
@@ -25,9 +26,11 @@ final class NetworkSession: Sendable {
         _ url: NetworkURL,
         isQuiet: Bool
     ) async throws(CommandFailure) -> NetworkSession {
-        var logger = Logger(label: "walrusfs") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = isQuiet ? .critical : .warning
+        let settings = LogSettings.standard(level: .warning, Environment.value)
+        var logger = settings.logger("walrusfs") { LinuxTimeSource().nowMilliseconds }
+        if isQuiet { logger.logLevel = .critical }
         let log = logger
+        let limiter = EventLimiter()
         let client = ClientEnvironment(
             time: LinuxTimeSource(),
             entropy: LinuxEntropy(),
@@ -37,7 +40,14 @@ final class NetworkSession: Sendable {
                 niceness: BlockingPool.giveWay
             ),
             spawn: { work in _ = Task { await work() } },
-            notice: { log.warning("\($0)") }
+            notice: { notice in
+                // A node that is down fails every request.
+                let now = LinuxTimeSource().uptime
+                guard let left = limiter.admit(notice.name, at: now) else { return }
+                var metadata: Logger.Metadata = ["event": "\(notice.event)"]
+                if left > 0 { metadata["suppressed"] = "\(left)" }
+                log.warning("\(notice)", metadata: metadata)
+            }
         )
         do throws(NetworkAccessError) {
             let environment = EmbeddedEnvironment(logger: log)

@@ -2,6 +2,7 @@ internal import BlobModel
 internal import Glibc
 internal import Mount
 internal import SystemIO
+internal import Telemetry
 internal import Volume
 
 // What a mount that follows stands on: the state directory, held by a lock; `follower.db` in it;
@@ -13,6 +14,7 @@ final class OpenFollower: ServedVolume {
     let name: String
     let directories: [String]
     let hasNetwork = true
+    var networkMetrics: [MetricFamily] { get async { await late.metrics } }
     private let networkText: String
     private let state: StateDirectory
     private let followed: FollowedVolume

@@ -4,6 +4,7 @@ internal import Glibc
 internal import Mount
 internal import Synchronization
 internal import SystemIO
+internal import Telemetry
 internal import Volume
 
 // What one mount stands on, from the bottom up: the state directory, held by a lock; the volume in
@@ -27,6 +28,9 @@ final class OpenVolume: ServedVolume {
     private let rebuilt: String?
 
     var hasNetwork: Bool { network != nil }
+    var networkMetrics: [MetricFamily] {
+        get async { await network?.networkMetrics ?? [] }
+    }
     var mountable: any MountableVolume { volume }
 
     private init(

@@ -1,4 +1,5 @@
 internal import Mount
+internal import Telemetry
 internal import Volume
 
 /// A volume that this process has opened and serves: to be written, or to follow another's writes.
@@ -20,6 +21,9 @@ protocol ServedVolume: Sendable {
     ) async throws(CommandFailure) -> SyncReport
 
     func status(mountpoint: String, isReadOnly: Bool) async -> StatusReport
+
+    /// What client and network tell of themselves; nothing until the network was reached.
+    var networkMetrics: [MetricFamily] { get async }
 
     /// Checks the volume as it is now; with `isDeep` every byte is read back.
     func check(

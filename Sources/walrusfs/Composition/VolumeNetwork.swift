@@ -4,6 +4,7 @@ internal import Codec
 internal import Ledger
 internal import LocalNetwork
 internal import SystemIO
+internal import Telemetry
 internal import Volume
 internal import VolumeFormat
 
@@ -272,6 +273,8 @@ final class VolumeNetwork: Sendable {
             throw CommandFailure(error, volume: name)
         }
     }
+
+    var networkMetrics: [MetricFamily] { get async { await late.metrics } }
 
     func status() async -> Report {
         let status = await checkpointer.status()

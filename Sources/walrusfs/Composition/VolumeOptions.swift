@@ -1,3 +1,5 @@
+internal import Transport
+
 /// What `-o` says about how a volume keeps its promises.
 struct VolumeOptions: Equatable, Sendable {
     /// What fsync(2) waits for.
@@ -16,6 +18,8 @@ struct VolumeOptions: Equatable, Sendable {
     var follows = false
     /// How often the network is asked for a newer one.
     var followInterval = Duration.seconds(1)
+    /// Where metrics are served; nowhere unless asked for.
+    var metrics: Endpoint?
 
     /// Takes one `name=value`; false if it is none of these, or out of bounds.
     mutating func apply(_ option: String) -> Bool {
@@ -39,6 +43,9 @@ struct VolumeOptions: Equatable, Sendable {
             guard let seconds = Int(parts[1]), (1...3600).contains(seconds) else { return false }
             follows = true
             followInterval = .seconds(seconds)
+        case "metrics":
+            guard let endpoint = Endpoint(text: parts[1]) else { return false }
+            metrics = endpoint
         case "timeout":
             guard let seconds = Int(parts[1]), (1...86_400).contains(seconds) else { return false }
             timeout = .seconds(seconds)

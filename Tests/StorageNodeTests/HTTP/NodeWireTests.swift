@@ -21,12 +21,14 @@ internal import Transport
         let head =
             #"{"blobsIncomplete":0,"blockHash":"\#(hash)","epoch":3,"#
             + #""eventProgress":{"highestFinishedEventIndex":99,"pending":5,"persisted":99},"#
-            + #""isFull":true,"latestCheckpointSequenceNumber":104,"nodeId":"\#(node)","#
+            + #""isFull":true,"isLedgerSilent":false,"isReady":false,"#
+            + #""latestCheckpointSequenceNumber":104,"nodeId":"\#(node)","#
             + #""nodeStatus":"RecoveryCatchUp","publicKey":"#
             + #""\#(key)","scrub":{"damaged":0,"passes":0,"sliversChecked":0},"#
         let tail =
             #""shardSummary":{"owned":2,"ownedShardStatus":{"inRecovery":0,"inTransfer":0,"#
-            + #""ready":2,"unknown":0},"readOnly":0},"shards":[3,7],"shardsRecovering":[],"#
+            + #""ready":2,"unknown":0},"readOnly":0},"shards":[3,7],"shardsInTransfer":[],"#
+            + #""shardsReadOnly":[],"shardsRecovering":[],"#
             + #""uptime":{"nanos":0,"secs":12}}"#
         #expect(plain == head + tail)
         let detail =
@@ -39,17 +41,25 @@ internal import Transport
             publicKey: FakeNode.health.publicKey,
             node: FakeNode.health.node,
             status: .recovering,
-            shards: [3, 7],
+            shards: [3, 5, 7],
             height: 99,
             ledgerHeight: 104,
             blockHash: FakeNode.health.blockHash,
             isFull: true,
             recovering: [7],
             blobsIncomplete: 5,
-            scrub: .init(passes: 1, sliversChecked: 2, damaged: 3)
+            scrub: .init(passes: 1, sliversChecked: 2, damaged: 3),
+            inTransfer: [5],
+            readOnly: [9],
+            divergence: "it ends at 3",
+            isLedgerSilent: true
         )
         let written = try text(WireHealth(recovering, detailed: true))
-        #expect(written.contains(#""inRecovery":1,"inTransfer":0,"ready":1"#))
+        #expect(written.contains(#""inRecovery":1,"inTransfer":1,"ready":1"#))
+        #expect(written.contains(#""unknown":0},"readOnly":1}"#))
+        #expect(written.contains(#""other":[{"shard":9,"status":"readOnly"}]"#))
+        #expect(written.contains(#"{"shard":5,"status":"inTransfer"}"#))
+        #expect(written.contains(#""divergence":"it ends at 3""#))
         #expect(written.contains(#"{"shard":7,"status":"inRecovery"}"#))
         #expect(written.contains(#""nodeStatus":"RecoveryInProgress""#))
         let read = try JSON.decode(WireHealth.self, from: Array(written.utf8))
