@@ -33,6 +33,8 @@ package enum NodeNotice: Sendable, CustomStringConvertible {
     case lie(NodeID, BlobID, String)
     /// Proven symbols of a blob give another sliver than its metadata describes.
     case inconsistent(BlobID)
+    /// The ledger says so from now on, because of proofs of this node or another.
+    case invalidated(BlobID)
 
     package var description: String {
         switch self {
@@ -51,6 +53,7 @@ package enum NodeNotice: Sendable, CustomStringConvertible {
         case .notRecovered(let blob, let what): "blob \(blob) is not recovered yet: \(what)"
         case .lie(let node, let blob, let what): "node \(node) lies about blob \(blob): \(what)"
         case .inconsistent(let blob): "blob \(blob) was encoded inconsistently"
+        case .invalidated(let blob): "blob \(blob) is invalid, and is not served any more"
         }
     }
 }
@@ -224,13 +227,13 @@ package final class StorageNode: StorageNodeConnection {
     // MARK: StorageNodeConnection, serving
 
     package func metadata(of blob: BlobID) async throws(NodeError) -> [UInt8] {
-        let metadata = try await reading { [self] store throws(NodeStoreError) -> BlobMetadata? in
+        let metadata = try await readingValid(blob) { [self] store throws(NodeStoreError) in
             do throws(NodeStoreError) {
                 return try store.metadata(of: blob)
             } catch {
                 guard case .damaged(let what) = error else { throw error }
                 try dropMetadata(of: blob, what, store)
-                return nil
+                return BlobMetadata?.none
             }
         }
         guard let metadata else {
@@ -240,7 +243,7 @@ package final class StorageNode: StorageNodeConnection {
     }
 
     package func metadataStatus(of blob: BlobID) async throws(NodeError) -> StoredStatus {
-        try await reading { store throws(NodeStoreError) in
+        try await readingValid(blob) { store throws(NodeStoreError) in
             try store.hasMetadata(of: blob) ? .stored : .nonexistent
         }
     }
@@ -276,7 +279,8 @@ package final class StorageNode: StorageNodeConnection {
     ) async throws(NodeError) -> Value {
         try checkAssigned(name)
         let notice = notice
-        let found = try await reading { [self] store throws(NodeStoreError) -> Value? in
+        let found = try await readingValid(name.blob) {
+            [self] store throws(NodeStoreError) -> Value? in
             do throws(NodeStoreError) {
                 return try read(store)
             } catch {
@@ -293,7 +297,7 @@ package final class StorageNode: StorageNodeConnection {
 
     package func sliverStatus(_ name: SliverName) async throws(NodeError) -> StoredStatus {
         try checkAssigned(name)
-        return try await reading { store throws(NodeStoreError) in
+        return try await readingValid(name.blob) { store throws(NodeStoreError) in
             try store.hasSliver(name) ? .stored : .nonexistent
         }
     }

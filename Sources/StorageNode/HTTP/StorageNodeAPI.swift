@@ -81,6 +81,7 @@ package struct StorageNodeAPI: Sendable {
                 blob + "/confirmation/deletable/{object}",
                 handler: handle(confirmDeletable)
             ),
+            Route(.post, blob + "/inconsistencyProof/{axis}", handler: handle(attestInvalid)),
             Route(.get, blob + "/status", handler: handle(blobStatus)),
             Route(.get, "/v1/health", handler: handle(health)),
             Route(.post, "/v1/migrate/sync_shard", handler: handle(syncShard)),
@@ -173,7 +174,7 @@ package struct StorageNodeAPI: Sendable {
     ) async throws(NodeError) -> Admission {
         switch try await node.status(of: blob) {
         case .invalid:
-            throw .refused(.invalidBlob, "\(blob) was encoded inconsistently.")
+            throw .invalid(blob)
         case .nonexistent where mayWait: return .pending
         case .nonexistent where height == nil:
             throw .refused(.notRegistered, "No live registration of \(blob) is known here.")

@@ -127,7 +127,12 @@ struct NodeRunCommand: AsyncParsableCommand {
             let reached = "https://\(advertise.isEmpty ? address.description : advertise)"
             await withTaskGroup(of: Void.self) { group in
                 group.addTask {
-                    await node.run(ledger, connect: connect, migration: migration)
+                    await node.run(
+                        ledger,
+                        connect: connect,
+                        migration: migration,
+                        invalidate: NodeInvalidation.make(keys, ledger)
+                    )
                 }
                 group.addTask {
                     await NodeAddress(node: id, keys: keys, ledger: ledger, logger: logger)
