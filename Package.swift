@@ -203,6 +203,15 @@ let targets: [Target] = [
         path: "Tests/NetworkSimulation",
         swiftSettings: strict
     ),
+    .executableTarget(
+        name: "lying-node",
+        dependencies: [
+            "Codec", "BlobModel", "SystemIO", "Ledger", "StorageNode", "BlobClient", "Transport",
+            "TestNetwork", logging,
+        ],
+        path: "Tests/LyingProcess",
+        swiftSettings: strict
+    ),
     tests("CommandTests", ["SystemIO", "walrus"]),
     tests("SimulationTests", ["Simulation", "simulation-spike", "network-simulation"]),
     .executableTarget(
@@ -216,8 +225,8 @@ let targets: [Target] = [
         "MountTests",
         ["SystemIO", "Volume", "Mount", "plain-mount", "posix-calls", "walrusfs"]
     ),
-    tests("EndToEndTests", ["walrusfs", "walrus"]),
-    tests("DevnetTests", ["walrus"]),
+    tests("EndToEndTests", ["walrusfs", "walrus", "lying-node"]),
+    tests("DevnetTests", ["walrus", "lying-node"]),
 ]
 
 let dependencies: [Package.Dependency] = [
