@@ -261,6 +261,15 @@ let targets: [Target] =
         path: "Tests/NetworkSimulation",
         swiftSettings: strict
     ),
+    .executableTarget(
+        name: "lying-node",
+        dependencies: [
+            "Codec", "BlobModel", "SystemIO", "Ledger", "StorageNode", "BlobClient", "Transport",
+            "TestNetwork", logging,
+        ],
+        path: "Tests/LyingProcess",
+        swiftSettings: strict
+    ),
     tests(
         "CommandTests",
         ["Codec", "BlobModel", "Ledger", "SystemIO", "Transport", "walrus"]
@@ -277,8 +286,8 @@ let targets: [Target] =
         "MountTests",
         ["SystemIO", "Volume", "Mount", "plain-mount", "posix-calls", "walrusfs"]
     ),
-    tests("EndToEndTests", ["walrusfs", "walrus"]),
-    tests("DevnetTests", ["Transport", "walrus"]),
+    tests("EndToEndTests", ["walrusfs", "walrus", "lying-node"]),
+    tests("DevnetTests", ["Transport", "walrus", "lying-node"]),
 ]
 
 let dependencies: [Package.Dependency] = [

@@ -10,6 +10,8 @@ extension BlobClient {
     private enum MetadataOutcome: Sendable {
         case found(VerifiedBlobMetadata)
         case missing(weight: Int)
+        /// It says that the blob is invalid.
+        case invalid(weight: Int)
         case failed
         /// Another one is asked besides those that have not answered.
         case timer
@@ -17,7 +19,8 @@ extension BlobClient {
 
     /// The verified metadata of a blob.
     ///
-    /// Throws `notFound` only when a quorum says so.
+    /// Throws `notFound` only when a quorum says so, and `inconsistent` only when so many do that
+    /// one of them must be right.
     package func metadata(
         of blob: BlobID
     ) async throws(BlobStoreError) -> VerifiedBlobMetadata {
@@ -32,6 +35,7 @@ extension BlobClient {
         if let cached = cachedMetadata(of: blob) { return cached }
         let order = peers.order(environment.entropy)
         var missing = 0
+        var invalid = 0
         let found = await withTaskGroup(of: MetadataOutcome.self) { group in
             var next = 0
             var waiting = 0
@@ -59,6 +63,10 @@ extension BlobClient {
                     waiting -= 1
                     missing += weight
                     if peers.committee.isQuorum(missing) { return nil }
+                case .invalid(let weight):
+                    waiting -= 1
+                    invalid += weight
+                    if peers.committee.isValidity(invalid) { return nil }
                 case .failed: waiting -= 1
                 case .timer:
                     if Task.isCancelled { return nil }
@@ -73,6 +81,7 @@ extension BlobClient {
             return found
         }
         if Task.isCancelled { throw .cancelled }
+        if peers.committee.isValidity(invalid) { throw .inconsistent(blob) }
         if peers.committee.isQuorum(missing) { throw .notFound(blob) }
         throw .unavailable("No node that can be reached has the metadata of \(blob).")
     }
@@ -88,8 +97,12 @@ extension BlobClient {
                 try await node.metadata(of: blob)
             }
         } catch {
-            return error.refusal == .metadataNotFound
-                ? .missing(weight: peers.committee.members[member].weight) : .failed
+            let weight = peers.committee.members[member].weight
+            switch error.refusal {
+            case .metadataNotFound: return .missing(weight: weight)
+            case .invalidBlob: return .invalid(weight: weight)
+            default: return .failed
+            }
         }
         // Whatever is wrong with it, it is not this blob's metadata.
         guard let decoded = try? BlobMetadataWithID(bcsBytes: bytes), decoded.blobID == blob,

@@ -13,6 +13,22 @@ extension BlobClient {
         range: Range<UInt64>,
         authentication: ReadAuthentication
     ) async throws(BlobStoreError) -> [UInt8] {
+        do throws(BlobStoreError) {
+            return try await readAnywhere(blob, range, authentication)
+        } catch {
+            guard error.mayBeOfCommittee, !Task.isCancelled, await isRefusedAsInvalid(blob) else {
+                throw error
+            }
+            forget(blob)
+            throw .inconsistent(blob)
+        }
+    }
+
+    private func readAnywhere(
+        _ blob: BlobID,
+        _ range: Range<UInt64>,
+        _ authentication: ReadAuthentication
+    ) async throws(BlobStoreError) -> [UInt8] {
         // The failure to report is that of the read.
         if peers.takeDoubt() { try? await refreshCommittee() }
         var tried: [Committee] = []

@@ -46,10 +46,9 @@ extension BlobClient {
             return .failure(.corrupt(metadata.blobID, "Its slivers do not decode."))
         }
         if authentication == .store {
+            // Its sources are verified, so whoever encoded them is to blame.
             guard await coding.isRow(row, piece.sliver, of: metadata) else {
-                return .failure(
-                    .corrupt(metadata.blobID, "Row \(piece.sliver) is not what its slivers give.")
-                )
+                return .failure(.inconsistent(metadata.blobID))
             }
         }
         let start = piece.range.lowerBound - range.lowerBound

@@ -66,7 +66,7 @@ extension BlobClient {
                 switch outcome {
                 case .confirmed(let member, let signature): tally.confirmed(member, signature)
                 case .failed(let member, let error):
-                    tally.failed(member)
+                    tally.failed(member, because: error)
                     lastError = error
                 case .tailIsOver: group.cancelAll()
                 }
@@ -89,7 +89,8 @@ extension BlobClient {
                 case .hopeless:
                     isDecided = true
                     group.cancelAll()
-                    decided.resolve(.failure(self.failure(of: tally, lastError)))
+                    let failure = self.failure(of: tally, blob.blobID, lastError)
+                    decided.resolve(.failure(failure))
                 }
             }
         }
@@ -97,9 +98,13 @@ extension BlobClient {
         decided.resolve(.failure(.unavailable("The upload ended undecided.")))
     }
 
-    private func failure(of tally: UploadTally, _ error: NodeError?) -> BlobStoreError {
+    private func failure(
+        of tally: UploadTally,
+        _ blob: BlobID,
+        _ error: NodeError?
+    ) -> BlobStoreError {
         let committee = peers.committee
-        if case .refused(.invalidBlob, let text)? = error { return .rejected(text) }
+        if tally.isInvalid { return .inconsistent(blob) }
         let last = error.map { " The last failure: \($0)" } ?? ""
         return .unavailable(
             "\(tally.confirmedWeight) of \(committee.shardCount) shards confirmed, "

@@ -165,6 +165,13 @@ package final class BlobClient: Sendable {
         state.withLock { $0.metadata[blob] }
     }
 
+    func forget(_ blob: BlobID) {
+        state.withLock { state in
+            guard state.metadata.removeValue(forKey: blob) != nil else { return }
+            state.metadataOrder.removeAll { $0 == blob }
+        }
+    }
+
     func remember(_ metadata: VerifiedBlobMetadata) {
         let countMax = max(1, Self.metadataBytesMax / (parameters.shardCount * 80))
         state.withLock { state in

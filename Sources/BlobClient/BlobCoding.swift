@@ -23,6 +23,12 @@ struct BlobCoding: Sendable {
         }
     }
 
+    /// The id of a blob; nil for one that is too long to have any.
+    func blobID(of blob: [UInt8]) async -> BlobID? {
+        let encoder = RedStuffEncoder(codec, workers: Workers(compute))
+        return await compute.run { try? encoder.metadata(of: blob).blobID }
+    }
+
     /// The sliver that `bytes` are said to be; nil when they are not.
     func verify(
         _ bytes: [UInt8],

@@ -44,7 +44,7 @@ extension ExecutionFailure {
             .notFunded("The pool has \(free) bytes free and \(needed) are needed.")
         case .capacityExceeded(let epoch): .notFunded("The network is full in epoch \(epoch).")
         case .ended(let object, let epoch): .notFunded("\(object) ended with epoch \(epoch).")
-        case .invalidBlob(let blob): .corrupt(blob, "The network has found it inconsistent.")
+        case .invalidBlob(let blob): .inconsistent(blob)
         default: .rejected("\(self)")
         }
     }

@@ -41,7 +41,8 @@ package final class NativeBlobStore: BlobStore {
     package func lifetime(of blob: BlobID) async throws(BlobStoreError) -> BlobLifetime? {
         do throws(LedgerError) {
             guard let record = try await client.ledger.blob(blob, inPool: pool),
-                record.certified != nil, let pool = try await client.ledger.pool(pool)
+                record.certified != nil, try await !client.isInvalid(blob),
+                let pool = try await client.ledger.pool(pool)
             else { return nil }
             let info = try await client.ledger.info()
             return info.epoch < pool.end ? .pool(pool.id, end: pool.end) : nil
@@ -56,7 +57,9 @@ package final class NativeBlobStore: BlobStore {
     ) async throws(BlobStoreError) -> StoredBlob {
         let encoded = try await client.encode(bytes)
         let registration = try await register(encoded)
-        if !registration.isCertified {
+        if registration.isCertified {
+            try await client.checkValid(encoded.blobID)
+        } else {
             registered?()
             try await certify(encoded, registration)
         }
@@ -143,6 +146,22 @@ package final class NativeBlobStore: BlobStore {
 }
 
 extension BlobClient {
+    /// Whether the ledger says that a blob is invalid, for good.
+    func isInvalid(_ blob: BlobID) async throws(LedgerError) -> Bool {
+        try await ledger.status(of: blob).invalidSince != nil
+    }
+
+    /// Throws `inconsistent` if the ledger says so.
+    func checkValid(_ blob: BlobID) async throws(BlobStoreError) {
+        let isInvalid: Bool
+        do throws(LedgerError) {
+            isInvalid = try await self.isInvalid(blob)
+        } catch {
+            throw error.blobStoreError
+        }
+        if isInvalid { throw .inconsistent(blob) }
+    }
+
     func encode(_ bytes: [UInt8]) async throws(BlobStoreError) -> EncodedBlob {
         do throws(EncodingParametersError) {
             return try await coding.encode(bytes)

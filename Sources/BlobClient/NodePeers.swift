@@ -269,6 +269,11 @@ package struct UnreachableNode: StorageNodeConnection {
         patience: Duration
     ) async throws(NodeError) -> SignedMessage { throw .unreachable(reason) }
 
+    package func attestation(
+        ofInvalid blob: BlobID,
+        shownBy proof: InconsistencyProof
+    ) async throws(NodeError) -> SignedMessage { throw .unreachable(reason) }
+
     package func status(of blob: BlobID) async throws(NodeError) -> NodeBlobStatus {
         throw .unreachable(reason)
     }

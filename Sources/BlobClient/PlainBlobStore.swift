@@ -23,7 +23,8 @@ package struct PlainBlobStore: Sendable {
 
     /// Stores `bytes` until `epochs` epochs from now, and returns when they are certified.
     ///
-    /// The same call again, also after a crash, finds the registration and pays once.
+    /// The same call again, also after a crash, finds the registration and pays once. Throws
+    /// `inconsistent`, before anything is paid, for a blob that the ledger has marked invalid.
     package func store(
         _ bytes: [UInt8],
         epochs: UInt32,
@@ -40,7 +41,9 @@ package struct PlainBlobStore: Sendable {
         do {
             let info = try await client.ledger.info()
             let end = info.epoch &+ epochs
-            if let own = try await own(encoded.blobID, until: end, deletable: deletable) {
+            let status = try await client.ledger.status(of: encoded.blobID)
+            if status.invalidSince != nil { throw BlobStoreError.inconsistent(encoded.blobID) }
+            if let own = own(status, until: end, deletable: deletable) {
                 if own.certified != nil {
                     return Outcome(blob: own, wasCertified: true, encodedLength: length)
                 }
@@ -83,11 +86,10 @@ package struct PlainBlobStore: Sendable {
 
     /// A registration of this account that lasts long enough, certified ones first.
     private func own(
-        _ blob: BlobID,
+        _ status: BlobStatusRecord,
         until end: Epoch,
         deletable: Bool
-    ) async throws(LedgerError) -> BlobRecord? {
-        let status = try await client.ledger.status(of: blob)
+    ) -> BlobRecord? {
         let own = status.holdings.compactMap { holding -> BlobRecord? in
             guard case .blob(let record) = holding, record.owner == sender.address,
                 record.end >= end, record.deletable == deletable

@@ -13,6 +13,7 @@ package struct UploadTally {
     private let committee: Committee
     package private(set) var signatures: [(member: Int, signature: Signature)] = []
     private var failedWeight = 0
+    private var invalidWeight = 0
     package private(set) var answered = 0
 
     package init(committee: Committee) { self.committee = committee }
@@ -23,10 +24,15 @@ package struct UploadTally {
         answered += 1
     }
 
-    package mutating func failed(_ member: Int) {
-        failedWeight += committee.members[member].weight
+    package mutating func failed(_ member: Int, because error: NodeError? = nil) {
+        let weight = committee.members[member].weight
+        failedWeight += weight
+        if error?.refusal == .invalidBlob { invalidWeight += weight }
         answered += 1
     }
+
+    /// Whether so many say that the blob is invalid that one of them must be right.
+    package var isInvalid: Bool { committee.isValidity(invalidWeight) }
 
     package var isComplete: Bool { answered == committee.members.count }
 

@@ -40,7 +40,10 @@ package enum BlobStoreError: Error, Equatable, Sendable {
     case unavailable(String)
     /// The network answered, and knows no such blob, or knows it no longer.
     case notFound(BlobID)
-    /// The blob was encoded inconsistently or its slivers do not match its metadata.
+    /// Whoever encoded the blob did so inconsistently: its slivers are right and do not fit
+    /// together, so that it has no contents. Nobody can mend that, nor read it ever again.
+    case inconsistent(BlobID)
+    /// What came is not the blob.
     case corrupt(BlobID, String)
     /// The volume's pool is full, expired or out of funds.
     case notFunded(String)
@@ -55,7 +58,8 @@ package enum BlobStoreError: Error, Equatable, Sendable {
     package var isTransient: Bool {
         switch self {
         case .unavailable: true
-        case .notFound, .corrupt, .notFunded, .invalidRequest, .rejected, .cancelled: false
+        case .notFound, .inconsistent, .corrupt, .notFunded, .invalidRequest, .rejected, .cancelled:
+            false
         }
     }
 }

@@ -92,7 +92,7 @@ package struct Certificate: Hashable, Sendable {
         let needed =
             switch decoded {
             case .storageConfirmation: committee.quorum
-            case .invalidBlobID: (committee.shardCount + 1 + 2) / 3
+            case .invalidBlobID: committee.validity
             }
         guard weight >= needed else {
             throw .insufficientWeight(weight: weight, needed: needed)

@@ -119,6 +119,9 @@ package struct Committee: Hashable, Sendable {
     /// The least weight that is a quorum.
     package var quorum: Int { (2 * shardCount + 1 + 2) / 3 }
 
+    /// The least weight among whose holders there must be a correct one.
+    package var validity: Int { (shardCount + 1 + 2) / 3 }
+
     /// The same members in another epoch.
     package func moved(to epoch: Epoch) -> Committee {
         Committee(epoch: epoch, members: members, shardCount: shardCount, holders: holders)

@@ -14,6 +14,8 @@ package enum NodeRefusal: String, Hashable, Sendable, CaseIterable {
     case unsupportedEncodingType = "UNSUPPORTED_ENCODING_TYPE"
     /// The bytes are no sliver, or its symbols do not hash to what the metadata says.
     case invalidSliver = "INVALID_SLIVER"
+    /// The bytes are no inconsistency proof, or show nothing.
+    case invalidProof = "INVALID_PROOF"
     /// The sliver is another one than the path says.
     case sliverIndexMismatch = "SLIVER_INDEX_MISMATCH"
     case sliverTooLarge = "SLIVER_TOO_LARGE"
@@ -54,8 +56,9 @@ package enum NodeRefusal: String, Hashable, Sendable, CaseIterable {
             .invalidEpoch, .noSymbolsSpecified, .symbolNotPresent:
             "FAILED_PRECONDITION"
         case .metadataNotFound, .sliverNotFound, .blockNotFound: "NOT_FOUND"
-        case .invalidMetadata, .unsupportedEncodingType, .invalidSliver, .sliverIndexMismatch,
-            .sliverTooLarge, .indexOutOfRange, .invalidRequest, .sliverCountExceedsLimit:
+        case .invalidMetadata, .unsupportedEncodingType, .invalidSliver, .invalidProof,
+            .sliverIndexMismatch, .sliverTooLarge, .indexOutOfRange, .invalidRequest,
+            .sliverCountExceedsLimit:
             "INVALID_ARGUMENT"
         case .rangeNotSatisfiable: "RANGE_NOT_SATISFIABLE"
         case .storageFull: "RESOURCE_EXHAUSTED"

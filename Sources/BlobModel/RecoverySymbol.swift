@@ -102,6 +102,12 @@ package struct InconsistencyProof: Hashable, Sendable, BCSCodable {
         self.symbols = symbols
     }
 
+    /// The longest ``dataBytes`` of a proof with so many symbols of that size.
+    package static func dataLengthMax(symbols: Int, symbolSize: Int) -> Int {
+        // Index, length and bytes of a symbol; a count and nodes of its proof; index and count.
+        symbols * (2 + 3 + symbolSize + 1 + 33 * MerkleProof.pathMax) + 2 + 3
+    }
+
     /// The form without the axis, which is in the path of the request that carries it.
     package var dataBytes: [UInt8] {
         var writer = ByteWriter()

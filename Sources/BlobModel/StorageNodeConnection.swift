@@ -188,7 +188,7 @@ package struct NodeHealth: Hashable, Sendable {
 ///
 /// `height` is the height of the ledger that a request depends on: the node waits, at most 5
 /// seconds, until it has applied that block, instead of answering `NOT_REGISTERED`.
-package protocol StorageNodeConnection: SymbolSource {
+package protocol StorageNodeConnection: SymbolSource, InvalidityWitness {
     /// The metadata with its blob id in BCS, unverified.
     func metadata(of blob: BlobID) async throws(NodeError) -> [UInt8]
 

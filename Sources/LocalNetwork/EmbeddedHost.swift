@@ -230,8 +230,12 @@ final class EmbeddedHost: Sendable {
             preconditionFailure("The nodes have opened with as many shards.")
         }
         await withTaskGroup(of: Void.self) { group in
-            for node in nodes.compactMap({ $0 }) {
-                group.addTask { await node.run(self.ledger, connect: self.connect) }
+            for (index, node) in nodes.enumerated() {
+                guard let node else { continue }
+                let invalidate = invalidation(by: index)
+                group.addTask {
+                    await node.run(self.ledger, connect: self.connect, invalidate: invalidate)
+                }
             }
             group.addTask {
                 await self.serve(LedgerAPI(self.ledger, followers: nil).routes, as: "ledger")
@@ -263,6 +267,18 @@ final class EmbeddedHost: Sendable {
             families += ([up] + (await node?.metrics() ?? [])).map { $0.labelled("node", name) }
         }
         return families
+    }
+
+    /// A node's account signs that a blob is inconsistent.
+    private func invalidation(by index: Int) -> InvalidateBlob {
+        let sender = TransactionSender(
+            ledger: ledger,
+            account: directory.nodeKeys(index).account,
+            journal: MemoryTransactionJournal(),
+            time: environment.time,
+            entropy: environment.entropy
+        )
+        return { try await sender.invalidate($0) }
     }
 
     /// The other nodes are in this process, each with its own directory.

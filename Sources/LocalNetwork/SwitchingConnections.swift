@@ -123,6 +123,13 @@ package final class SwitchingNode: StorageNodeConnection {
         )
     }
 
+    package func attestation(
+        ofInvalid blob: BlobID,
+        shownBy proof: InconsistencyProof
+    ) async throws(NodeError) -> SignedMessage {
+        try await current.attestation(ofInvalid: blob, shownBy: proof)
+    }
+
     package func status(of blob: BlobID) async throws(NodeError) -> NodeBlobStatus {
         try await current.status(of: blob)
     }

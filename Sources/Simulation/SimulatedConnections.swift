@@ -152,6 +152,15 @@ package struct SimulatedNodeConnection: StorageNodeConnection {
         }
     }
 
+    package func attestation(
+        ofInvalid blob: BlobID,
+        shownBy proof: InconsistencyProof
+    ) async throws(NodeError) -> SignedMessage {
+        try await ask("attest \(blob) invalid") { (node) async throws(NodeError) in
+            try await node.attestation(ofInvalid: blob, shownBy: proof)
+        }
+    }
+
     package func status(of blob: BlobID) async throws(NodeError) -> NodeBlobStatus {
         try await ask("blob status") { (node) async throws(NodeError) in
             try await node.status(of: blob)
@@ -168,6 +177,20 @@ package struct SimulatedNodeConnection: StorageNodeConnection {
     ) async throws(NodeError) -> [[UInt8]] {
         try await ask("blocks") { (node) async throws(NodeError) in
             try await node.blocks(from: height, limit: limit)
+        }
+    }
+}
+
+extension SimulatedNodeConnection: ShardSource {
+    package func shard(
+        _ request: SignedMessage,
+        from key: PublicKey
+    ) async throws(NodeError) -> ShardSyncAnswer {
+        try await ask("shard") { (node) async throws(NodeError) in
+            guard let source = node as? any ShardSource else {
+                throw .refused(.requestUnauthorized, "No shards move from here.")
+            }
+            return try await source.shard(request, from: key)
         }
     }
 }

@@ -47,6 +47,7 @@ extension StorageNode {
         }
         waiters.reached(height)
         wereCertified(applied.certified)
+        wereInvalidated(applied.invalidated)
     }
 
     private struct Applied {
@@ -54,6 +55,7 @@ extension StorageNode {
         var committees: NodeCommittees
         /// The blobs that were certified.
         var certified: [BlobID: Certified] = [:]
+        var invalidated: [BlobID] = []
     }
 
     /// A blob that was certified by a block of this time.
@@ -96,6 +98,9 @@ extension StorageNode {
                 if changes.epoch != cursor.epoch {
                     try store.releaseExpired(at: changes.epoch, due: due)
                 }
+                for case (_, .invalidBlobID(_, let blob)) in block.events {
+                    applied.invalidated.append(blob)
+                }
                 for blob in changes.certified {
                     applied.certified[blob] = changes.infos[blob].map {
                         Certified(length: $0.length, milliseconds: block.header.milliseconds)
@@ -122,16 +127,21 @@ extension StorageNode {
 
     /// Follows the ledger, deletes what is due, recovers what is missing, reads over what is here
     /// and, with a `migration`, fetches the shards that the node gets, until the task is cancelled.
+    ///
+    /// What it can prove inconsistent it brings to the ledger by `invalidate`.
     package func run(
         _ ledger: any LedgerConnection,
         connect: @escaping ConnectPeer,
-        migration: ShardMigration? = nil
+        migration: ShardMigration? = nil,
+        invalidate: InvalidateBlob? = nil
     ) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.follow(ledger) }
             if let migration { group.addTask { await self.followEpochs(migration) } }
             group.addTask { await self.collectGarbageForEver() }
-            group.addTask { await self.recover(ledger, connect: connect) }
+            group.addTask {
+                await self.recover(ledger, connect: connect, invalidate: invalidate)
+            }
             group.addTask { await self.scrubForEver() }
         }
     }

@@ -31,9 +31,7 @@ extension StorageNode {
             let info = try store.info(of: blob)
             return (info, try store.live(info, at: cursor.epoch))
         }
-        if info?.invalidated != nil {
-            throw .refused(.invalidBlob, "\(blob) was encoded inconsistently.")
-        }
+        if info?.invalidated != nil { throw .invalid(blob) }
         guard !live.isEmpty else {
             throw .refused(
                 .notRegistered,
@@ -117,16 +115,8 @@ extension StorageNode {
             patience: patience
         )
         // The epoch and its shards are of one moment: what is signed is true of that epoch.
-        let committee = committees.current
-        guard let index = committee.index(of: configuration.node),
-            committee.members[index].protocolKey == configuration.protocolKey.publicKey
-        else {
-            throw .refused(
-                .shardNotAssigned,
-                "The node is no member in epoch \(committee.epoch), or has another key there."
-            )
-        }
-        let names = slivers(of: committee.members[index].shards, of: blob)
+        let (epoch, member) = try voice()
+        let names = slivers(of: member.shards, of: blob)
         let missing = try await writing { store throws(NodeStoreError) -> SliverName? in
             guard try store.hasMetadata(of: blob) else { return names.first }
             for name in names {
@@ -140,9 +130,24 @@ extension StorageNode {
         }
         counters.confirmationsIssued.add()
         return domain.sign(
-            .storageConfirmation(epoch: committee.epoch, blob: blob, persistence: persistence),
+            .storageConfirmation(epoch: epoch, blob: blob, persistence: persistence),
             with: configuration.protocolKey
         )
+    }
+
+    /// The epoch that the node speaks for, and what it is in it; refuses if its word has no weight
+    /// there.
+    func voice() throws(NodeError) -> (epoch: Epoch, member: CommitteeMember) {
+        let committee = committees.current
+        guard let index = committee.index(of: configuration.node),
+            committee.members[index].protocolKey == configuration.protocolKey.publicKey
+        else {
+            throw .refused(
+                .shardNotAssigned,
+                "The node is no member in epoch \(committee.epoch), or has another key there."
+            )
+        }
+        return (committee.epoch, committee.members[index])
     }
 
     /// Throws unless the blob is registered in this way, or is within `patience`.

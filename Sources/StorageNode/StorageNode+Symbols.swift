@@ -172,7 +172,7 @@ extension StorageNode {
 
     func verifiedMetadata(of blob: BlobID) async throws(NodeError) -> VerifiedBlobMetadata {
         let parameters = parameters
-        let metadata = try await reading { store throws(NodeStoreError) in
+        let metadata = try await readingValid(blob) { store throws(NodeStoreError) in
             try store.verifiedMetadata(of: blob, parameters)
         }
         guard let metadata else {

@@ -189,13 +189,13 @@ package final class StorageNode: StorageNodeConnection {
     // MARK: StorageNodeConnection, serving
 
     package func metadata(of blob: BlobID) async throws(NodeError) -> [UInt8] {
-        let metadata = try await reading { [self] store throws(NodeStoreError) -> BlobMetadata? in
+        let metadata = try await readingValid(blob) { [self] store throws(NodeStoreError) in
             do throws(NodeStoreError) {
                 return try store.metadata(of: blob)
             } catch {
                 guard case .damaged(let what) = error else { throw error }
                 try dropMetadata(of: blob, what, store)
-                return nil
+                return BlobMetadata?.none
             }
         }
         guard let metadata else {
@@ -206,7 +206,7 @@ package final class StorageNode: StorageNodeConnection {
     }
 
     package func metadataStatus(of blob: BlobID) async throws(NodeError) -> StoredStatus {
-        try await reading { store throws(NodeStoreError) in
+        try await readingValid(blob) { store throws(NodeStoreError) in
             try store.hasMetadata(of: blob) ? .stored : .nonexistent
         }
     }
@@ -245,7 +245,8 @@ package final class StorageNode: StorageNodeConnection {
     ) async throws(NodeError) -> Value {
         try checkAssigned(name)
         let notice = notice
-        let found = try await reading { [self] store throws(NodeStoreError) -> Value? in
+        let found = try await readingValid(name.blob) {
+            [self] store throws(NodeStoreError) -> Value? in
             do throws(NodeStoreError) {
                 return try read(store)
             } catch {
@@ -262,7 +263,7 @@ package final class StorageNode: StorageNodeConnection {
 
     package func sliverStatus(_ name: SliverName) async throws(NodeError) -> StoredStatus {
         try checkAssigned(name)
-        return try await reading { store throws(NodeStoreError) in
+        return try await readingValid(name.blob) { store throws(NodeStoreError) in
             try store.hasSliver(name) ? .stored : .nonexistent
         }
     }

@@ -47,28 +47,52 @@ extension NodeWire {
 
 /// A node's signed message: `{"signed":{"serializedMessage":…,"signature":…}}`, both base64.
 package struct WireConfirmation: Codable, Sendable {
-    package struct Signed: Codable, Sendable {
-        let serializedMessage: String
-        let signature: String
-    }
+    package let signed: WireSignedMessage
 
-    package let signed: Signed
+    package init(_ message: SignedMessage) { signed = WireSignedMessage(message) }
+
+    /// The message and signature; nil when they are not base64 or of the wrong length.
+    package var message: SignedMessage? { signed.message }
+}
+
+/// A signed message without what it says, as an attestation is answered.
+package struct WireSignedMessage: Codable, Sendable {
+    let serializedMessage: String
+    let signature: String
 
     package init(_ message: SignedMessage) {
-        signed = Signed(
-            serializedMessage: Base64.encodeStandard(message.message),
-            signature: Base64.encodeStandard(message.signature.bytes)
-        )
+        serializedMessage = Base64.encodeStandard(message.message)
+        signature = Base64.encodeStandard(message.signature.bytes)
     }
 
     /// The message and signature; nil when they are not base64 or of the wrong length.
     package var message: SignedMessage? {
-        // What does not decode is no confirmation, whatever is wrong with it.
-        guard let message = try? Base64.decodeStandard(signed.serializedMessage),
-            let signature = try? Base64.decodeStandard(signed.signature),
+        // What does not decode was signed by nobody, whatever is wrong with it.
+        guard let message = try? Base64.decodeStandard(serializedMessage),
+            let signature = try? Base64.decodeStandard(signature),
             message.count <= SignedMessage.messageLengthMax, signature.count == 64
         else { return nil }
         return SignedMessage(message: message, signature: Signature(bytes: signature))
+    }
+}
+
+/// An event by its transaction and its number there.
+package struct WireStatusEvent: Codable, Sendable {
+    let txDigest: String
+    let eventSeq: String
+
+    package init(_ event: StatusEvent) {
+        txDigest = event.transaction.description
+        eventSeq = String(event.index)
+    }
+
+    var event: StatusEvent? {
+        // What does not decode is no event.
+        guard txDigest.utf8.count <= 44, let digest = try? Base58.decode(txDigest),
+            digest.count == 32,
+            let index = UInt32(eventSeq)
+        else { return nil }
+        return StatusEvent(transaction: TransactionDigest(bytes: digest), index: index)
     }
 }
 
@@ -84,24 +108,7 @@ package struct WireBlobStatus: Sendable {
         self.tellsEvent = tellsEvent
     }
 
-    private struct Event: Codable {
-        let txDigest: String
-        let eventSeq: String
-
-        init(_ event: StatusEvent) {
-            txDigest = event.transaction.description
-            eventSeq = String(event.index)
-        }
-
-        var event: StatusEvent? {
-            // What does not decode is no event.
-            guard txDigest.utf8.count <= 44, let digest = try? Base58.decode(txDigest),
-                digest.count == 32,
-                let index = UInt32(eventSeq)
-            else { return nil }
-            return StatusEvent(transaction: TransactionDigest(bytes: digest), index: index)
-        }
-    }
+    private typealias Event = WireStatusEvent
 
     private struct Counts: Codable {
         let count_deletable_total: UInt32

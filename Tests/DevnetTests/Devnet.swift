@@ -111,21 +111,39 @@ final class Devnet {
             self.key(of: "ledger")
         )
         guard registered.status == 0 else { throw ToolFailure("\(registered)") }
+        try run(
+            name,
+            ["node", "--create", "--key", key, "--dir", path, "--listen", address]
+        )
+    }
+
+    /// Starts one of the devnet's own nodes again, which was ended.
+    func start(_ name: String, at url: String) throws {
+        let address = url.replacing("https://", with: "")
+        try run(
+            name,
+            [
+                "node", "--key", key(of: name), "--dir", directory + "/" + name, "--listen",
+                address, "--genesis", directory + "/genesis.bcs",
+            ]
+        )
+    }
+
+    /// Runs a node on this network, and returns when it answers.
+    private func run(_ name: String, _ arguments: [String]) throws {
         let node = Process()
         node.executableURL = URL(filePath: Tool.products + "/walrus")
-        node.arguments = [
-            "node", "--create", "--key", key, "--dir", path, "--network", report.network,
-            "--listen", address,
-        ]
+        node.arguments = arguments + ["--network", report.network]
         node.standardInput = FileHandle.nullDevice
-        try Data().write(to: URL(filePath: path + ".log"))
-        let output = FileHandle(forWritingAtPath: path + ".log")
+        let log = scratch.path + "/" + name + ".log"
+        try Data().write(to: URL(filePath: log))
+        let output = FileHandle(forWritingAtPath: log)
         node.standardOutput = output
         node.standardError = output
         try node.run()
         scratch.owns(process: node.processIdentifier)
         while true {
-            let text = try String(contentsOfFile: path + ".log", encoding: .utf8)
+            let text = try String(contentsOfFile: log, encoding: .utf8)
             if text.contains("ready at") { return }
             guard node.isRunning else { throw ToolFailure("\(name) ended: \(text)") }
             Thread.sleep(forTimeInterval: 0.05)

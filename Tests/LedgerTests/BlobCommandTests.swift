@@ -307,4 +307,34 @@ struct BlobCommandTests {
         }
         #expect(status.invalidSince == 0)
     }
+
+    /// An invalid blob is its owner's still; what nodes attested in an epoch counts in no other.
+    @Test func whatIsInvalidCanBeDeletedAndAnOldCertificateCountsNothing() throws {
+        var world = try World()
+        let (blob, other) = (World.blob(1), World.blob(2))
+        let storage = try world.succeed(.reserveSpace(size: Self.MiB, epochs: 5)).object(0)
+        let object = try world.succeed(
+            .registerBlob(storage: .id(storage), blob: blob, deletable: true)
+        ).object(0)
+        try world.succeed(.certifyBlob(.id(object), try world.confirmation(blob.blob, object)))
+        let old = try world.certificate(.invalidBlobID(epoch: 0, blob: other.blob), by: 0..<4)
+        try world.succeed(
+            .invalidateBlob(
+                try world.certificate(.invalidBlobID(epoch: 0, blob: blob.blob), by: 0..<4)
+            )
+        )
+        try world.fail(.extendBlob(.id(object), epochs: 1), with: .invalidBlob(blob.blob))
+        try world.succeed(.advanceEpoch(from: 0), by: world.administrator)
+        try world.fail(
+            .invalidateBlob(old),
+            with: .badCertificate(.wrongEpoch(certificate: 0, committee: 1))
+        )
+        try world.succeed(.deleteBlob(.id(object)))
+        guard case .blobStatus(let status) = try world.query(.blobStatus(blob.blob)) else {
+            Issue.record("no status")
+            return
+        }
+        #expect(status.invalidSince == 0)
+        #expect(status.holdings.isEmpty)
+    }
 }

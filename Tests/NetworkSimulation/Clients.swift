@@ -78,7 +78,8 @@ final class ClientMachine: Sendable {
 
     func start(
         ledger: (SimulatedLife) -> any LedgerConnection,
-        connect: (SimulatedLife) -> @Sendable (CommitteeMember) -> any StorageNodeConnection
+        connect: (SimulatedLife) -> @Sendable (CommitteeMember) -> any StorageNodeConnection,
+        notice: @escaping @Sendable (ClientNotice, SimulatedLife) -> Void
     ) {
         guard state.withLock({ $0.life == nil }) else { return }
         let life = SimulatedLife("client-\(index)")
@@ -88,7 +89,7 @@ final class ClientMachine: Sendable {
             return SeededEntropy(seed: site.seed ^ state.lives << 8 ^ UInt64(index) << 4)
         }
         let task = site.world.start {
-            await self.run(life, ledger, connect, entropy)
+            await self.run(life, ledger, connect, entropy, notice)
         }
         state.withLock { state in
             state.life = life
@@ -115,7 +116,8 @@ final class ClientMachine: Sendable {
         _ life: SimulatedLife,
         _ ledger: any LedgerConnection,
         _ connect: @escaping @Sendable (CommitteeMember) -> any StorageNodeConnection,
-        _ entropy: any Entropy
+        _ entropy: any Entropy,
+        _ notice: @escaping @Sendable (ClientNotice, SimulatedLife) -> Void
     ) async {
         let time = site.time(of: 2000 + index)
         let world = site.world
@@ -127,7 +129,8 @@ final class ClientMachine: Sendable {
                         time: time,
                         entropy: entropy,
                         compute: BlockingPool(threads: 0),
-                        spawn: { world.start($0) }
+                        spawn: { world.start($0) },
+                        notice: { notice($0, life) }
                     ),
                     connect: connect
                 )

@@ -1,3 +1,4 @@
+internal import BlobClient
 internal import BlobModel
 internal import Ledger
 internal import LedgerService
@@ -6,6 +7,7 @@ internal import Simulation
 internal import StorageNode
 internal import Synchronization
 internal import SystemIO
+internal import TestNetwork
 
 /// What all machines of one run share.
 struct Site: Sendable {
@@ -44,10 +46,13 @@ final class NodeMachine: Sendable {
     let key: SigningKey
     let name: String
     let identity: NodeID
+    let liar: Liar?
     // Guards the machine's parts; held while a node opens, which nobody waits for.
     let state = Mutex(State())
 
-    init(_ index: Int, _ key: SigningKey, _ site: Site) throws {
+    init(_ index: Int, _ key: SigningKey, _ site: Site, lies kind: LyingKind?) throws {
+        let domain = SigningDomain(network: site.genesis.networkID, incarnation: 0)
+        liar = kind.map { Liar($0, key: key, domain: domain, time: site.time(of: index)) }
         self.index = index
         self.key = key
         self.site = site
@@ -60,12 +65,17 @@ final class NodeMachine: Sendable {
         )
     }
 
-    var target: (life: SimulatedLife, target: any StorageNodeConnection)? {
+    /// The node as that asker sees it.
+    func target(
+        facing asker: String
+    ) -> (life: SimulatedLife, target: any StorageNodeConnection)? {
         state.withLock { state in
             guard let life = state.life, let node = state.node else { return nil }
-            return (life, node)
+            return (life, liar?.facing(asker, node) ?? node)
         }
     }
+
+    var isUp: Bool { target(facing: "") != nil }
 
     /// Starts the node on the disk that is there.
     func start(
@@ -121,16 +131,38 @@ final class NodeMachine: Sendable {
             state.life = life
             state.node = node
             state.store = store
-            let recovers = site.sabotage != .noRecovery
+            // What a liar has not stored it does not have.
+            let recovers = site.sabotage != .noRecovery && liar == nil
+            let invalidate = site.sabotage == .noInvalidation ? nil : invalidation(ledger, entropy)
+            let migration = migration(ledger, entropy, connect: connect)
             state.task = site.world.start {
                 if recovers {
-                    await node.run(ledger, connect: connect)
+                    await node.run(
+                        ledger,
+                        connect: connect,
+                        migration: migration,
+                        invalidate: invalidate
+                    )
                 } else {
                     await node.follow(ledger)
                 }
             }
         }
         site.record("\(name) starts")
+    }
+
+    private func invalidation(
+        _ ledger: any LedgerConnection,
+        _ entropy: any Entropy
+    ) -> InvalidateBlob {
+        let sender = TransactionSender(
+            ledger: ledger,
+            account: key,
+            journal: MemoryTransactionJournal(),
+            time: site.time(of: index),
+            entropy: entropy
+        )
+        return { try await sender.invalidate($0) }
     }
 
     /// Ends the life of the node, at once and without a word; the disk is as `after` makes it.

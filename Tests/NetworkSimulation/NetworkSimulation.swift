@@ -33,6 +33,9 @@ enum NetworkSimulation {
             ("heads", outcome.heads), ("reads", outcome.readsGood),
             ("deleted", outcome.deletions), ("sent", outcome.calls.sent),
             ("lost", outcome.calls.lost), ("cut", outcome.calls.cut),
+            ("liars", outcome.liars), ("lies", outcome.lies),
+            ("epochs", outcome.epochs), ("misencoded", outcome.misencoded),
+            ("invalidated", outcome.invalidated),
             ("whole at", outcome.wholeAt),
         ]
         let counts = words.map { "\($0.0) \($0.1)" }.joined(separator: " ")

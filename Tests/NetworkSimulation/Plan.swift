@@ -47,6 +47,10 @@ struct Plan {
         case lyingDisks
         /// Nodes recover nothing.
         case noRecovery
+        /// All nodes but one confirm what they do not store.
+        case tooManyLiars
+        /// Nodes tell the ledger of no inconsistent blob.
+        case noInvalidation
     }
 
     let seed: UInt64
@@ -57,6 +61,8 @@ struct Plan {
     let faulty: Int
     /// Nodes that may lose what they have stored.
     let unlucky: [Int]
+    let liars: LiarPlan
+    let epochs: EpochPlan
     let network: NetworkFaults
     let events: [Event]
     /// What is stored, and the blob ids that it will have.
@@ -76,6 +82,8 @@ struct Plan {
             order.swapAt(index, Int(random.below(UInt64(index) + 1)))
         }
         unlucky = Array(order.prefix(faulty))
+        liars = try LiarPlan(seed: seed, nodes: nodes, unlucky: unlucky, sabotage)
+        epochs = EpochPlan(seed: seed, nodes: nodes, unlucky: unlucky)
         network = Self.network(&random, nodes: nodes)
         events = Self.events(&random, nodes: nodes, unlucky: unlucky)
         contents = (0..<4 + Int(random.below(4))).map { index in

@@ -27,6 +27,13 @@ struct Outcome: Sendable {
     var readsGood = 0
     var heads = 0
     var deletions = 0
+    /// Answers of liars that were taken for what they are.
+    var lies = 0
+    var liars = 0
+    /// Blobs that were encoded wrongly, and what became of them.
+    var misencoded = 0
+    var invalidated = 0
+    var epochs = 0
 }
 
 /// One run.
@@ -41,6 +48,11 @@ final class Scenario: Sendable {
         /// Which nodes that lost nothing held all of a blob when the faults ended.
         var holders: [BlobID: Int] = [:]
         var heightAtHealing: UInt64 = 0
+        var lies = 0
+        var inconsistencies = 0
+        /// Places of blobs in the plan of the liars.
+        var misencodedStored: Set<Int> = []
+        var invalidated = 0
         var wholeAt: UInt64?
     }
 
@@ -63,7 +75,8 @@ final class Scenario: Sendable {
             shards: plan.nodes,
             rules: GenesisRules(patienceMilliseconds: 3000),
             account: account,
-            balance: 1_000_000_000
+            balance: 1_000_000_000,
+            stake: { plan.unlucky.contains($0) ? 100 : 110 }
         )
         let world = SimulatedWorld(seed: seed)
         let site = Site(
@@ -74,7 +87,9 @@ final class Scenario: Sendable {
             sabotage: sabotage
         )
         self.site = site
-        nodes = try (0..<plan.nodes).map { try NodeMachine($0, keys[$0], site) }
+        nodes = try (0..<plan.nodes).map {
+            try NodeMachine($0, keys[$0], site, lies: plan.liars.kinds[$0])
+        }
         ledger = LedgerMachine(TestNetwork.key("block"), site)
         let findings = Shared(Findings())
         self.findings = findings
@@ -110,7 +125,9 @@ final class Scenario: Sendable {
             guard let node = nodes.first(where: { $0.identity == member.node }) else {
                 return UnreachableNode(reason: "unknown")
             }
-            return SimulatedNodeConnection(calls, from: life, to: node.name) { node.target }
+            return SimulatedNodeConnection(calls, from: life, to: node.name) {
+                node.target(facing: life.name)
+            }
         }
     }
 
@@ -126,6 +143,10 @@ final class Scenario: Sendable {
         }
         for node in nodes { start(node) }
         for client in clients { start(client) }
+        let malice = Malice(self)
+        malice.start()
+        let administrator = Administrator(self)
+        administrator.start()
         for event in plan.events {
             site.world.clock.schedule(after: event.time) { self.perform(event) }
         }
@@ -141,6 +162,8 @@ final class Scenario: Sendable {
         site.world.start { await self.checkAll() }
         site.world.run(upTo: limit + 60 * Plan.second)
         let outcome = outcome()
+        malice.end()
+        administrator.end()
         shutDown(at: limit + 60 * Plan.second)
         return outcome
     }
@@ -154,7 +177,7 @@ final class Scenario: Sendable {
     }
 
     func start(_ node: NodeMachine) {
-        guard node.target == nil else { return }
+        guard !node.isUp else { return }
         do {
             try node.start(ledger: ledgerConnection, connect: connect) { notice in
                 self.noticed(notice, node.index)
@@ -182,7 +205,7 @@ final class Scenario: Sendable {
     }
 
     func start(_ client: ClientMachine) {
-        client.start(ledger: ledgerConnection, connect: connect)
+        client.start(ledger: ledgerConnection, connect: connect, notice: noticed)
     }
 
     private func noticed(_ notice: NodeNotice, _ index: Int) {
@@ -196,7 +219,8 @@ final class Scenario: Sendable {
             } catch {
                 violation("node-\(index) deleted \(blob), and does not know its height: \(error)")
             }
-        case .inconsistent, .lie: violation("node-\(index): \(notice)")
+        case .inconsistent(let blob): foundInconsistent(blob, by: index)
+        case .lie(let node, _, let what): accused(node, by: "node-\(index)", what)
         default: break
         }
     }
@@ -283,7 +307,7 @@ final class Scenario: Sendable {
     private func heal() {
         site.record("heals")
         for node in nodes {
-            if !hasLostPower(node), plan.endsInDarkness, node.target != nil {
+            if !hasLostPower(node), plan.endsInDarkness, node.isUp {
                 // Of a disk that lies nothing is left that was not synced, and that is all.
                 let seed = plan.sabotage == .lyingDisks ? 0 : plan.seed
                 node.crash("loses power") { $0.crash(seed: seed) }
@@ -305,6 +329,9 @@ final class Scenario: Sendable {
             outcome.violations = findings.violations
             outcome.wholeAt = Int((findings.wholeAt ?? 0) / Plan.second)
             outcome.deletions = findings.deletions.count
+            outcome.lies = findings.lies
+            outcome.misencoded = findings.misencodedStored.count
+            outcome.invalidated = findings.invalidated
             outcome.blobsCertified = findings.holders.count
         }
         for node in nodes {
@@ -317,6 +344,8 @@ final class Scenario: Sendable {
             outcome.readsGood = promises.readsGood
             outcome.heads = promises.heads.count
         }
+        outcome.epochs = plan.epochs.changes.count
+        outcome.liars = plan.liars.kinds.count
         outcome.calls = site.calls.counts
         outcome.digest = site.world.trace.digest
         return outcome

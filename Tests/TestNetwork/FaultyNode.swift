@@ -12,6 +12,10 @@ package final class FaultyNode: StorageNodeConnection {
         case stalled
         /// Slivers are one byte short.
         case truncated
+        /// Attests nothing, and is right otherwise.
+        case mute
+        /// Calls every blob invalid.
+        case slander
     }
 
     private let node: any StorageNodeConnection
@@ -34,13 +38,14 @@ package final class FaultyNode: StorageNodeConnection {
         let fault = fault.withLock { $0 }
         switch fault {
         case .down: throw .unreachable("down")
+        case .slander: throw .refused(.invalidBlob, "slander")
         case .stalled:
             while !Task.isCancelled {
                 // A cancelled sleep is what ends the loop.
                 try? await Task.sleep(for: .seconds(3600))
             }
             throw .cancelled
-        case .none, .garbage, .truncated: return fault
+        case .none, .garbage, .truncated, .mute: return fault
         }
     }
 
@@ -49,7 +54,7 @@ package final class FaultyNode: StorageNodeConnection {
         switch try await begin() {
         case .garbage: bytes[bytes.count - 1] ^= 1
         case .truncated: bytes.removeLast()
-        case .none, .down, .stalled: break
+        case .none, .down, .stalled, .mute, .slander: break
         }
         return bytes
     }
@@ -80,7 +85,7 @@ package final class FaultyNode: StorageNodeConnection {
         case .truncated:
             bytes.removeLast()
             return .bytes(bytes)
-        case .none, .down, .stalled: return .verified(sliver)
+        case .none, .down, .stalled, .mute, .slander: return .verified(sliver)
         }
     }
 
@@ -94,7 +99,7 @@ package final class FaultyNode: StorageNodeConnection {
         switch fault {
         case .garbage: bytes[bytes.count / 2] ^= 1
         case .truncated: bytes.removeLast()
-        case .none, .down, .stalled: break
+        case .none, .down, .stalled, .mute, .slander: break
         }
         return bytes
     }
@@ -154,6 +159,19 @@ package final class FaultyNode: StorageNodeConnection {
         return SignedMessage(message: message, signature: signed.signature)
     }
 
+    package func attestation(
+        ofInvalid blob: BlobID,
+        shownBy proof: InconsistencyProof
+    ) async throws(NodeError) -> SignedMessage {
+        let fault = try await begin()
+        if case .mute = fault { throw .unreachable("mute") }
+        let signed = try await node.attestation(ofInvalid: blob, shownBy: proof)
+        guard case .garbage = fault else { return signed }
+        var message = signed.message
+        message[message.count - 1] ^= 1
+        return SignedMessage(message: message, signature: signed.signature)
+    }
+
     package func status(of blob: BlobID) async throws(NodeError) -> NodeBlobStatus {
         _ = try await begin()
         return try await node.status(of: blob)
@@ -179,7 +197,7 @@ extension DecodingSymbol {
         switch fault {
         case .garbage: bytes[bytes.count / 2] ^= 1
         case .truncated: bytes.removeLast()
-        case .none, .down, .stalled: break
+        case .none, .down, .stalled, .mute, .slander: break
         }
         return DecodingSymbol(index: index, bytes: bytes)
     }

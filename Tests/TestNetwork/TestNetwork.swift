@@ -146,7 +146,8 @@ package final class TestNetwork: Sendable {
         shards: Int,
         rules: GenesisRules,
         account: SigningKey,
-        balance: Frost
+        balance: Frost,
+        stake: (Int) -> Frost = { _ in 100 }
     ) throws -> Genesis {
         let dealt = Genesis.evenShards(count: shards, nodes: keys.count)
         return try Genesis(
@@ -164,7 +165,7 @@ package final class TestNetwork: Sendable {
                     protocolKey: key.publicKey,
                     networkKey: key.publicKey,
                     address: "embedded:node-\(index)",
-                    stake: 100,
+                    stake: stake(index),
                     shards: dealt[index]
                 )
             },
@@ -176,6 +177,22 @@ package final class TestNetwork: Sendable {
 
     /// Something that client and ledger do to each other's nodes.
     package typealias Connect = @Sendable (Int, StorageNode) -> any StorageNodeConnection
+
+    /// Has the ledger mark a blob as invalid, with the signatures of just enough nodes.
+    package func invalidate(_ blob: BlobID) async throws {
+        let committee = try await ledger.committee()
+        let message = ProtocolMessage.invalidBlobID(epoch: committee.epoch, blob: blob)
+        let domain = SigningDomain(network: genesis.networkID, incarnation: 0)
+        let signatures = (0..<committee.validity).map { index in
+            let member = committee.members[index].node
+            let key = nodeKeys.first {
+                $0.publicKey == committee.members[index].protocolKey
+            }
+            guard let key else { preconditionFailure("\(member) is of the genesis") }
+            return (index, domain.sign(message, with: key).signature)
+        }
+        try await sender().invalidate(Certificate(message: message, signatures: signatures))
+    }
 
     /// A client; `connect` puts something between it and a node.
     package func client(
@@ -191,8 +208,16 @@ package final class TestNetwork: Sendable {
                 compute: BlockingPool(threads: 0),
                 spawn: { body in Task { await body() } },
                 notice: { notices.add("\($0)") }
-            )
-        ) { member in
+            ),
+            connect: connections(connect)
+        )
+    }
+
+    /// Finds the nodes of a committee; `connect` puts something before a node.
+    package func connections(
+        _ connect: @escaping Connect = { $1 }
+    ) -> @Sendable (CommitteeMember) -> any StorageNodeConnection {
+        { member in
             let nodes = self.ledger.nodes
             let index = nodes.firstIndex { $0.configuration.node == member.node }
             guard let index else { return UnreachableNode(reason: "unknown") }

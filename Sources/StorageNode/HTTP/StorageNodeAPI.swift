@@ -116,6 +116,7 @@ package struct StorageNodeAPI: Sendable {
                 cost: Cost.confirmation,
                 handler: handle(confirmDeletable)
             ),
+            Route(.post, blob + "/inconsistencyProof/{axis}", handler: handle(attestInvalid)),
             Route(.get, blob + "/status", handler: handle(blobStatus)),
             Route(.get, "/v1/health", handler: handle(health)),
             Route(
@@ -214,7 +215,7 @@ package struct StorageNodeAPI: Sendable {
     ) async throws(NodeError) -> Admission {
         switch try await node.status(of: blob) {
         case .invalid:
-            throw .refused(.invalidBlob, "\(blob) was encoded inconsistently.")
+            throw .invalid(blob)
         case .nonexistent where mayWait: return .pending
         case .nonexistent where height == nil:
             throw .refused(.notRegistered, "No live registration of \(blob) is known here.")

@@ -55,31 +55,80 @@ struct BlobRecovery {
                 throw .failed("\(error)")
             }
         }
-        for index in peers.order(in: committee) {
-            let member = committee.members[index]
-            guard !peers.isOwn(member) else { continue }
-            if Task.isCancelled { throw .failed("cancelled") }
-            let bytes: [UInt8]
-            do throws(NodeError) {
-                bytes = try await peers.connection(to: member).metadata(of: blob)
-            } catch {
-                note(error, of: index)
-                continue
+        guard let verified = await fetchMetadata() else {
+            throw .failed("no node that can be reached has its metadata")
+        }
+        try await storing { store throws(NodeStoreError) in
+            if try !store.hasMetadata(of: verified.blobID) { try store.store(verified) }
+        }
+        return verified
+    }
+
+    private enum MetadataEvent: Sendable {
+        case answer(Int, Result<[UInt8], NodeError>)
+        case late
+    }
+
+    /// Asks one peer after the other, and one more whenever answers take long: a silent one must
+    /// not hold up what others have.
+    private mutating func fetchMetadata() async -> VerifiedBlobMetadata? {
+        var rest = peers.order(in: committee).filter { !peers.isOwn(committee.members[$0]) }[...]
+        return await withTaskGroup(of: MetadataEvent.self) { group in
+            var waiting = 0
+            func askNext() {
+                guard let index = rest.popFirst() else { return }
+                waiting += 1
+                let (node, blob) = (peers.connection(to: committee.members[index]), blob)
+                group.addTask {
+                    do throws(NodeError) {
+                        return .answer(index, .success(try await node.metadata(of: blob)))
+                    } catch {
+                        return .answer(index, .failure(error))
+                    }
+                }
             }
+            let time = node.time
+            func setTimer() {
+                group.addTask {
+                    // Cancelled when the metadata is here.
+                    try? await time.sleep(for: Self.hedge)
+                    return .late
+                }
+            }
+            defer { group.cancelAll() }
+            askNext()
+            setTimer()
+            while waiting > 0, !Task.isCancelled, let event = await group.next() {
+                switch event {
+                case .late: setTimer()
+                case .answer(let index, let result):
+                    waiting -= 1
+                    if let metadata = judge(result, of: index) { return metadata }
+                }
+                askNext()
+            }
+            return nil
+        }
+    }
+
+    /// The metadata in an answer, if it is the blob's.
+    private mutating func judge(
+        _ result: Result<[UInt8], NodeError>,
+        of index: Int
+    ) -> VerifiedBlobMetadata? {
+        switch result {
+        case .success(let bytes):
             received(bytes.count)
             // Whatever is wrong with it, it is not this blob's metadata.
-            guard let decoded = try? BlobMetadataWithID(bcsBytes: bytes), decoded.blobID == blob,
+            if let decoded = try? BlobMetadataWithID(bcsBytes: bytes), decoded.blobID == blob,
                 let verified = try? decoded.verify(parameters)
-            else {
-                lied(index, "metadata that is not its")
-                continue
+            {
+                return verified
             }
-            try await storing { store throws(NodeStoreError) in
-                if try !store.hasMetadata(of: verified.blobID) { try store.store(verified) }
-            }
-            return verified
+            lied(index, "metadata that is not its")
+        case .failure(let error): note(error, of: index)
         }
-        throw .failed("no node that can be reached has its metadata")
+        return nil
     }
 
     // MARK: Slivers
@@ -152,9 +201,9 @@ struct BlobRecovery {
         }
         switch outcome {
         case .success(let sliver): return sliver
-        case .failure(.inconsistent):
+        case .failure(.inconsistent(let proof)):
             node.notice(.inconsistent(blob))
-            throw .failed("it was encoded inconsistently")
+            throw .inconsistent(metadata, proof)
         case .failure(let error): throw .failed("\(name): \(error)")
         }
     }

@@ -21,6 +21,8 @@ final class RecoveryPeers: Sendable {
 
     private let ledger: any LedgerConnection
     private let connect: ConnectPeer
+    /// Tells the ledger of a blob that was proven inconsistent.
+    let invalidate: InvalidateBlob?
     private let own: NodeID
     private let time: any TimeSource
     private let entropy: any Entropy
@@ -32,9 +34,11 @@ final class RecoveryPeers: Sendable {
         committee: Committee,
         ledger: any LedgerConnection,
         entropy: any Entropy,
-        connect: @escaping ConnectPeer
+        connect: @escaping ConnectPeer,
+        invalidate: InvalidateBlob?
     ) {
         self.ledger = ledger
+        self.invalidate = invalidate
         self.connect = connect
         self.own = own.configuration.node
         self.entropy = entropy

@@ -99,8 +99,13 @@ extension StorageNode {
 
     package var recoveryStatus: RecoveryStatus { recovery.status(at: time.uptime) }
 
-    /// Recovers what is missing, until the task is cancelled.
-    package func recover(_ ledger: any LedgerConnection, connect: @escaping ConnectPeer) async {
+    /// Recovers what is missing, until the task is cancelled; what can not be recovered because it
+    /// is inconsistent is proven so to the others, and brought to the ledger by `invalidate`.
+    package func recover(
+        _ ledger: any LedgerConnection,
+        connect: @escaping ConnectPeer,
+        invalidate: InvalidateBlob? = nil
+    ) async {
         guard let committee = try? configuration.genesis.committee() else {
             preconditionFailure("The node was found in its committee when it started.")
         }
@@ -109,7 +114,8 @@ extension StorageNode {
             committee: committee,
             ledger: ledger,
             entropy: configuration.entropy,
-            connect: connect
+            connect: connect,
+            invalidate: invalidate
         )
         await withTaskGroup(of: Bool.self) { group in
             var hasWaiter = false
@@ -249,6 +255,14 @@ extension StorageNode {
         }
     }
 
+    /// Blobs are invalid: what was missing of them is not, however late it would be tried again.
+    func wereInvalidated(_ blobs: [BlobID]) {
+        for blob in blobs {
+            notice(.invalidated(blob))
+            recovery.want(blob, bytes: 0, due: time.uptime)
+        }
+    }
+
     /// Something of a blob was found damaged and dropped.
     func wasDamaged(_ blob: BlobID) {
         recovery.want(blob, bytes: 0, due: time.uptime)
@@ -275,7 +289,20 @@ extension StorageNode {
             }
             await peers.refresh()
             var attempt = BlobRecovery(node: self, peers: peers, blob: blob)
-            try await attempt.run(missing)
+            do throws(RecoveryFailure) {
+                try await attempt.run(missing)
+            } catch .inconsistent(let metadata, let proof) {
+                let invalidation = BlobInvalidation(
+                    node: self,
+                    peers: peers,
+                    metadata: metadata,
+                    proof: proof
+                )
+                try await invalidation.run()
+                // Nothing is missing of it any more, once its block is here.
+                recovery.state.withLock { $0.queue.finished(blob, at: time.uptime) }
+                return recovery.wake()
+            }
             recovery.state.withLock { state in
                 state.status.blobsRecovered += 1
                 state.queue.finished(blob, at: time.uptime)
@@ -288,7 +315,8 @@ extension StorageNode {
             recovery.state.withLock { state in
                 switch error {
                 case .notWanted: state.queue.finished(blob, at: time.uptime)
-                case .failed: state.queue.failed(blob, at: time.uptime, jitter: jitter)
+                case .failed, .inconsistent:
+                    state.queue.failed(blob, at: time.uptime, jitter: jitter)
                 }
             }
         }
@@ -305,6 +333,8 @@ extension StorageNode {
 enum RecoveryFailure: Error {
     /// It was deleted or invalidated meanwhile.
     case notWanted
+    /// It never will be: what others have of it gives another sliver than it should.
+    case inconsistent(VerifiedBlobMetadata, InconsistencyProof)
     case failed(String)
 }
 

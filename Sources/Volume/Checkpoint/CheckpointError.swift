@@ -41,6 +41,7 @@ package enum CheckpointError: Error, Equatable, Sendable {
         switch self {
         case .volume(let error): error
         case .blobs(.corrupt(let blob, let what)): .corrupt("blob \(blob): \(what)")
+        case .blobs(.inconsistent(let blob)): .corrupt("blob \(blob) was encoded inconsistently")
         case .blobs(let error): .networkUnavailable("\(error)")
         case .heads(let error): .networkUnavailable("\(error)")
         case .format(let error): .corrupt("\(error)")

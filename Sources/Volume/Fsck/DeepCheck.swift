@@ -147,7 +147,8 @@ package struct DeepCheck: Sendable {
             return .success(nil)
         } catch {
             switch error {
-            case .format, .damagedState, .blobs(.notFound), .blobs(.corrupt):
+            case .format, .damagedState, .blobs(.notFound), .blobs(.corrupt),
+                .blobs(.inconsistent):
                 return .success(BadChunk(id: row.key, reason: "\(error.asVolumeError)"))
             default:
                 return .failure(error)

@@ -71,10 +71,15 @@ struct CommandNetwork: Sendable {
         }
     }
 
-    /// A connection to a member of the committee.
+    /// How long a node may take to say how it is: a silent one must not hold up the others.
+    private static let surveyTimeout = Duration.seconds(10)
+
+    /// A connection to a member of the committee, to ask it how it is.
     func connect(_ member: CommitteeMember) -> any StorageNodeConnection {
-        access.embedded?.connect(member)
-            ?? HTTPStorageNode.connect(to: member, access.client.parameters)
+        var limits = ClientLimits()
+        limits.requestTimeout = Self.surveyTimeout
+        return access.embedded?.connect(member)
+            ?? HTTPStorageNode.connect(to: member, access.client.parameters, limits: limits)
     }
 }
 

@@ -49,6 +49,11 @@ struct NetworkOptions: ParsableArguments {
         switch error {
         case .notFound(let blob):
             CommandFailure.failed.report("the network has no blob \(blob)")
+        case .inconsistent(let blob):
+            CommandFailure.damaged.report(
+                "blob \(blob) was encoded inconsistently by whoever stored it: it has no contents, "
+                    + "and nobody can read it"
+            )
         case .corrupt(let blob, let why):
             CommandFailure.damaged.report("blob \(blob) cannot be read: \(why)")
         case .unavailable(let why):

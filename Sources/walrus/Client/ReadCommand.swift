@@ -16,8 +16,12 @@ struct ReadCommand: AsyncParsableCommand {
               walrus read --network "$NETWORK" BLOB_ID --out notes.txt
               walrus read BLOB_ID | tar -t
 
+            Every part of a blob that is read is compared with the blob's id. With
+            --strict-consistency-check the whole encoding is, which costs as much as storing it: \
+            then no node can ever give anybody else other bytes, or none.
+
             Exit codes: 0 done; 1 the network has no such blob, or too few nodes answer; 64 used \
-            wrongly; 65 the blob is damaged.
+            wrongly; 65 the blob is damaged, or was encoded inconsistently.
             """
     )
 
@@ -25,6 +29,12 @@ struct ReadCommand: AsyncParsableCommand {
 
     @Option(help: "The file to write.", completion: .file())
     var out: String?
+
+    @Flag(
+        name: .customLong("strict-consistency-check"),
+        help: "Encode what was read again, and compare all of it with the blob's id."
+    )
+    var isStrict = false
 
     @Argument(help: "The blob's id: 43 characters.")
     var blob: String
@@ -42,12 +52,7 @@ struct ReadCommand: AsyncParsableCommand {
     func run() async throws {
         let id = try BlobArgument.parse(blob)
         try await options.run { network in
-            let length = try await network.access.client.metadata(of: id).unencodedLength
-            let bytes = try await network.access.client.read(
-                id,
-                range: 0..<length,
-                authentication: .store
-            )
+            let bytes = try await read(id, network.access.client)
             if let out {
                 try CommandFiles.write(bytes, to: out)
                 if options.json {
@@ -63,6 +68,14 @@ struct ReadCommand: AsyncParsableCommand {
                 try FileHandle.standardOutput.write(contentsOf: Data(bytes))
             }
         }
+    }
+}
+
+extension ReadCommand {
+    private func read(_ id: BlobID, _ client: BlobClient) async throws -> [UInt8] {
+        if isStrict { return try await client.readStrictly(id) }
+        let length = try await client.metadata(of: id).unencodedLength
+        return try await client.read(id, range: 0..<length, authentication: .store)
     }
 }
 

@@ -4,6 +4,7 @@ internal import BlobModel
 internal import Ledger
 internal import LocalNetwork
 internal import SystemIO
+internal import Transport
 
 /// `walrus store`.
 struct StoreCommand: AsyncParsableCommand {
@@ -18,7 +19,8 @@ struct StoreCommand: AsyncParsableCommand {
               walrus store --json --epochs 5 --permanent notes.txt
 
             Exit codes: 0 all stored; 1 one could not be, and those after it were not tried; 64 \
-            used wrongly.
+            used wrongly; 65 the network has marked the blob of one of them as invalid, and the \
+            others are stored.
             """,
         aliases: ["write"]
     )
@@ -51,16 +53,37 @@ struct StoreCommand: AsyncParsableCommand {
                 let bytes = try CommandFiles.readBlob(file, network.access.client.parameters)
                 var bar = ProgressBar("storing \(file)")
                 bar.update(Double(index) / Double(files.count))
-                let outcome = try await store.store(
-                    bytes,
-                    epochs: epochs,
-                    deletable: !permanent
-                )
+                let result = try await store.result(bytes, file, self, network)
                 bar.finish()
-                results.append(StoreOutput(outcome, path: file, epochs: epochs))
-                if !options.json { results[index].print() }
+                results.append(result)
+                if !options.json { result.print() }
             }
             if options.json { try Output.printJSON(results) }
+            if results.contains(where: \.isInvalid) {
+                throw CommandFailure.damaged.report("not everything is stored")
+            }
+        }
+    }
+}
+
+extension PlainBlobStore {
+    /// Stores a file, or says that its blob was marked as invalid.
+    fileprivate func result(
+        _ bytes: [UInt8],
+        _ file: String,
+        _ command: StoreCommand,
+        _ network: CommandNetwork
+    ) async throws -> StoreOutput {
+        do {
+            let outcome = try await store(
+                bytes,
+                epochs: command.epochs,
+                deletable: !command.permanent
+            )
+            return StoreOutput(outcome, path: file, epochs: command.epochs)
+        } catch BlobStoreError.inconsistent(let blob) {
+            let believed = try await network.access.client.status(of: blob, patience: .seconds(10))
+            return StoreOutput(invalid: blob, believed, path: file)
         }
     }
 }
@@ -105,9 +128,16 @@ struct StoreOutput: Encodable {
         let endEpoch: Epoch
     }
 
+    struct MarkedInvalid: Encodable {
+        let blobId: String
+        /// Left out when so few nodes tell it that all of them may be wrong.
+        let event: WireStatusEvent?
+    }
+
     struct Result: Encodable {
         var newlyCreated: NewlyCreated?
         var alreadyCertified: AlreadyCertified?
+        var markedInvalid: MarkedInvalid?
     }
 
     let blobStoreResult: Result
@@ -154,8 +184,23 @@ struct StoreOutput: Encodable {
         )
     }
 
+    init(invalid blob: BlobID, _ believed: BelievedBlobStatus, path: String) {
+        self.path = path
+        var event: WireStatusEvent?
+        if believed.isEventBelieved, case .invalid(let known) = believed.status {
+            event = WireStatusEvent(known)
+        }
+        blobStoreResult = Result(
+            markedInvalid: MarkedInvalid(blobId: blob.description, event: event)
+        )
+    }
+
+    var isInvalid: Bool { blobStoreResult.markedInvalid != nil }
+
     func print() {
-        if let known = blobStoreResult.alreadyCertified {
+        if let invalid = blobStoreResult.markedInvalid {
+            Swift.print("\(path): \(invalid.blobId), which the network has marked as invalid")
+        } else if let known = blobStoreResult.alreadyCertified {
             Swift.print("\(path): \(known.blobId), stored before, until epoch \(known.endEpoch)")
         } else if let new = blobStoreResult.newlyCreated {
             Swift.print(

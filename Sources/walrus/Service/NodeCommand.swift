@@ -117,7 +117,8 @@ struct NodeRunCommand: AsyncParsableCommand {
                 await node.run(
                     ledger,
                     connect: { HTTPStorageNode.connect(to: $0, parameters) },
-                    migration: migration
+                    migration: migration,
+                    invalidate: NodeInvalidation.make(keys, ledger)
                 )
             }
             try await serve(

@@ -17,6 +17,7 @@ final class FakeNode: StorageNodeConnection {
         var heights: [UInt64?] = []
         var confirmations: [BlobPersistence] = []
         var symbolRequests: [RecoverySymbolsRequest] = []
+        var proofs: [InconsistencyProof] = []
         /// What is answered to every such request.
         var recoverySymbols: [GeneralRecoverySymbol] = []
     }
@@ -144,6 +145,16 @@ final class FakeNode: StorageNodeConnection {
                 .storageConfirmation(epoch: 7, blob: blob, persistence: persistence),
                 with: key
             )
+        }
+    }
+
+    func attestation(
+        ofInvalid blob: BlobID,
+        shownBy proof: InconsistencyProof
+    ) async throws(NodeError) -> SignedMessage {
+        try with { (state) throws(NodeError) in
+            state.proofs.append(proof)
+            return domain.sign(.invalidBlobID(epoch: 7, blob: blob), with: key)
         }
     }
 
