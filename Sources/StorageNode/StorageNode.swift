@@ -310,6 +310,7 @@ package final class StorageNode: StorageNodeConnection {
     package func health() async throws(NodeError) -> NodeHealth {
         let status = status.withLock { $0 }
         let recovery = recoveryStatus
+        let shards = shards
         let scrub = scrubStatus
         let isBehind = !status.hasHeard || status.ledgerHeight > status.cursor.block.height
         return NodeHealth(
@@ -319,13 +320,17 @@ package final class StorageNode: StorageNodeConnection {
             node: configuration.node,
             status: status.isDiverged
                 ? .standby
-                : isBehind ? .catchingUp : recovery.blobsIncomplete == 0 ? .active : .recovering,
+                : isBehind
+                    ? .catchingUp
+                    : recovery.blobsIncomplete == 0 && recovery.inTransfer.isEmpty
+                        ? .active : .recovering,
             shards: shards,
             height: status.cursor.block.height,
             ledgerHeight: max(status.ledgerHeight, status.cursor.block.height),
             blockHash: status.cursor.block.hash,
             isFull: status.isFull,
-            recovering: recovery.missing.keys.sorted(),
+            recovering: Set(recovery.missing.keys).union(recovery.inTransfer)
+                .intersection(shards).sorted(),
             blobsIncomplete: UInt64(recovery.blobsIncomplete),
             scrub: NodeHealth.Scrub(
                 passes: UInt64(scrub.passes),

@@ -112,9 +112,7 @@ struct NodeRunCommand: AsyncParsableCommand {
             id,
             keys: keys,
             ledger: ledger,
-            parameters: parameters,
-            pool: BlockingPool(threads: 2, name: "migration"),
-            logger: logger
+            parameters: parameters
         )
         let endpoint = try service.endpoint()
         try await HTTPServer.serve(
