@@ -117,7 +117,9 @@ extension StorageNode {
         from peer: any ShardSource,
         _ committees: NodeCommittees
     ) async throws(NodeError) -> Int {
-        let key = configuration.protocolKey
+        guard let key = protocolKey(in: committees.current) else {
+            throw .refused(.requestUnauthorized, "The node's key in the committee is not here.")
+        }
         var start = BlobID.first
         var count = 0
         while !Task.isCancelled {

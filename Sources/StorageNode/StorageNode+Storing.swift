@@ -115,7 +115,7 @@ extension StorageNode {
         // The epoch and its shards are of one moment: what is signed is true of that epoch.
         let committee = committees.current
         guard let index = committee.index(of: configuration.node),
-            committee.members[index].protocolKey == configuration.protocolKey.publicKey
+            let key = protocolKey(in: committee)
         else {
             throw .refused(
                 .shardNotAssigned,
@@ -136,7 +136,7 @@ extension StorageNode {
         }
         return domain.sign(
             .storageConfirmation(epoch: committee.epoch, blob: blob, persistence: persistence),
-            with: configuration.protocolKey
+            with: key
         )
     }
 

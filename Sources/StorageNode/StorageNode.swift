@@ -65,6 +65,9 @@ package struct NodeConfiguration: Sendable {
     package var joins = false
     /// Signs confirmations.
     package var protocolKey: SigningKey
+    /// The node's protocol keys that came after it, by their public halves: a committee has the
+    /// one that the ledger knew when it was selected.
+    package var laterKeys: @Sendable (PublicKey) -> SigningKey? = { _ in nil }
     /// How long released data is kept.
     package var grace: Duration = .seconds(600)
     /// How long a request may wait for the block that it depends on.
@@ -175,6 +178,15 @@ package final class StorageNode: StorageNodeConnection {
 
     /// The shards that the node holds in this epoch.
     package var shards: [UInt16] { committees.shards(of: configuration.node) }
+
+    /// The key by which the node is a member of a committee; nil when it is none, or the key is
+    /// not here.
+    func protocolKey(in committee: Committee) -> SigningKey? {
+        guard let index = committee.index(of: configuration.node) else { return nil }
+        let key = committee.members[index].protocolKey
+        let own = configuration.protocolKey
+        return key == own.publicKey ? own : configuration.laterKeys(key)
+    }
 
     /// The last block that the node has applied.
     package var cursor: NodeCursor { status.withLock { $0.cursor } }
@@ -316,7 +328,8 @@ package final class StorageNode: StorageNodeConnection {
         return NodeHealth(
             uptimeSeconds: UInt64(max(0, (time.uptime - started).components.seconds)),
             epoch: status.cursor.epoch,
-            publicKey: configuration.protocolKey.publicKey,
+            publicKey: (protocolKey(in: status.committees.current) ?? configuration.protocolKey)
+                .publicKey,
             node: configuration.node,
             status: status.isDiverged
                 ? .standby
