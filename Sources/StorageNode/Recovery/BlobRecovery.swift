@@ -14,15 +14,15 @@ struct BlobRecovery {
     let node: StorageNode
     let peers: RecoveryPeers
     let blob: BlobID
-    private let servers: [NodeCommittees.Server]
-    /// Servers that sent something wrong.
+    private let serving: [NodeCommittees.ServingMember]
+    /// Those that sent something wrong.
     private var liars: Set<Int> = []
 
     init(node: StorageNode, peers: RecoveryPeers, blob: BlobID) {
         self.node = node
         self.peers = peers
         self.blob = blob
-        servers = peers.servers
+        serving = peers.servingMembers
     }
 
     private var parameters: EncodingParameters { node.parameters }
@@ -55,8 +55,8 @@ struct BlobRecovery {
                 throw .failed("\(error)")
             }
         }
-        for index in peers.order(of: servers) {
-            let member = servers[index].member
+        for index in peers.order(of: serving) {
+            let member = serving[index].member
             guard !peers.isOwn(member) else { continue }
             if Task.isCancelled { throw .failed("cancelled") }
             let bytes: [UInt8]
@@ -103,7 +103,7 @@ struct BlobRecovery {
         await withTaskGroup(of: Event.self) { group in
             func send(_ sources: [SymbolGathering.Source]) {
                 for source in sources {
-                    let node = peers.connection(to: servers[source.member].member)
+                    let node = peers.connection(to: serving[source.member].member)
                     let request = RecoverySymbolsRequest(
                         target: target,
                         axis,
@@ -174,8 +174,8 @@ struct BlobRecovery {
 
     /// Who has slivers of this axis, in the order in which they are to be asked.
     private func sources(_ axis: SliverAxis) -> [SymbolGathering.Source] {
-        peers.order(of: servers).filter { !liars.contains($0) }.map { index in
-            let slivers = servers[index].shards.map { shard in
+        peers.order(of: serving).filter { !liars.contains($0) }.map { index in
+            let slivers = serving[index].shards.map { shard in
                 parameters.sliver(of: parameters.pair(on: ShardIndex(shard), of: blob), axis)
             }
             return SymbolGathering.Source(member: index, slivers: slivers)
@@ -197,7 +197,7 @@ struct BlobRecovery {
             note(error, of: source.member)
             return []
         }
-        if !peers.isOwn(servers[source.member].member) {
+        if !peers.isOwn(serving[source.member].member) {
             received(symbols.reduce(0) { $0 + $1.encodedLength })
         }
         let asked = Set(source.slivers)
@@ -220,7 +220,7 @@ struct BlobRecovery {
 
     private mutating func note(_ error: NodeError, of index: Int) {
         switch error {
-        case .unreachable: peers.isUnreachable(servers[index].member)
+        case .unreachable: peers.isUnreachable(serving[index].member)
         case .malformed(let what): lied(index, what)
         case .refused, .cancelled: break
         }
@@ -228,7 +228,7 @@ struct BlobRecovery {
 
     private mutating func lied(_ index: Int, _ what: String) {
         guard liars.insert(index).inserted else { return }
-        node.notice(.lie(servers[index].member.node, blob, what))
+        node.notice(.lie(serving[index].member.node, blob, what))
     }
 
     /// Writes, as long as the blob is wanted.

@@ -28,7 +28,7 @@ final class RecoveryPeers: Sendable {
         self.connect = connect
     }
 
-    var servers: [NodeCommittees.Server] { own.committees.servers }
+    var servingMembers: [NodeCommittees.ServingMember] { own.committees.servingMembers }
 
     func connection(to member: CommitteeMember) -> any StorageNodeConnection {
         if isOwn(member) { return own }
@@ -42,19 +42,19 @@ final class RecoveryPeers: Sendable {
         }
     }
 
-    /// The servers by their index: this node first, then the others in random order, those that
+    /// Serving members by their index: this node first, then the others in random order, those that
     /// did not answer last.
-    func order(of servers: [NodeCommittees.Server]) -> [Int] {
+    func order(of serving: [NodeCommittees.ServingMember]) -> [Int] {
         let entropy = own.configuration.entropy
-        var members = Array(servers.indices)
+        var members = Array(serving.indices)
         for index in members.indices.dropFirst() {
             members.swapAt(index, Int(entropy.uint64(below: UInt64(index) + 1)))
         }
         let now = own.time.uptime
         let late = state.withLock { state in
-            Set(members.filter { (state.lastUntil[servers[$0].member.node] ?? now) > now })
+            Set(members.filter { (state.lastUntil[serving[$0].member.node] ?? now) > now })
         }
-        let isOwn = { self.isOwn(servers[$0].member) }
+        let isOwn = { self.isOwn(serving[$0].member) }
         return members.filter(isOwn)
             + members.filter { !isOwn($0) && !late.contains($0) }
             + members.filter { !isOwn($0) && late.contains($0) }

@@ -39,7 +39,7 @@ extension StorageNode {
         )
     }
 
-    /// Recovers these slivers, some blobs at a time, and returns why that failed, for each that did.
+    /// Recovers these slivers, some blobs at a time; returns why that failed, for each that did.
     private func recover(_ names: [SliverName], _ peers: RecoveryPeers) async -> [String] {
         let slivers = Dictionary(grouping: names, by: \.blob)
         var blobs = slivers.keys.sorted()[...]

@@ -6,7 +6,7 @@ internal import BlobModel
 /// A peer that fails is made up for by others; one that is slow by one more (`hedge`). A source
 /// sliver that two peers have, because its shard moves, is asked of one after the other.
 struct SymbolGathering {
-    /// A peer, by its index among the servers, and the slivers of it that cross the target.
+    /// A peer, by its index among those that serve, and the slivers of it that cross the target.
     struct Source: Equatable {
         let member: Int
         let slivers: [SliverIndex]
