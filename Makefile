@@ -18,7 +18,7 @@ BENCH ?=
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: run setup test-setup build build-tests test mount-test check crash format format-check \
-	bench bench-encoder bench-files bench-workloads conformance stress simulate sanitize fuzz golden install uninstall clean
+	bench bench-encoder bench-files bench-network bench-workloads chaos conformance stress simulate sanitize fuzz golden install uninstall clean
 
 run: setup build
 	@mkdir -p $(MOUNTPOINT)
@@ -147,6 +147,17 @@ KILLS ?= 200
 stress: build test-setup
 	bash Tests/Stress/stress.sh $(BIN)/walrusfs $(STRESS_SECONDS) $(STRESS_COUNT)
 	bash Tests/Stress/kills.sh $(BIN)/walrusfs $(KILLS)
+
+# Thirteen nodes as daemons under load, while they are killed, restarted, wiped and cut off and an epoch
+# begins every minute; `CHAOS_SEED=n` makes the same choices again; root only.
+MINUTES ?= 10
+CHAOS_SEED ?=
+chaos: build test-setup
+	python3 Tests/Chaos/chaos.py $(BIN) $$(($(MINUTES) * 60)) $(CHAOS_SEED)
+
+# Storing and reading with 0, 1 and f nodes down, and what it takes to make a wiped node whole; root only.
+bench-network: build
+	python3 Tests/Bench/network_bench.py $(BIN) $(BENCH)
 
 # Ratios against the machine's own filesystem and bindfs, in one run; needs root and 20 minutes.
 # Without bindfs the comparison with it is left out, and the bench says so.

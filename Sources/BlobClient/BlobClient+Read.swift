@@ -70,6 +70,7 @@ extension BlobClient {
         if pieces.count == 1 {
             return try await piece(pieces[0], metadata, authentication, peers).get()
         }
+        if authentication == .store { return try await rows(pieces, metadata, peers) }
         let results = await read(pieces, metadata, authentication, peers)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(range.count)

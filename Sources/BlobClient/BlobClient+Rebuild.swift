@@ -64,7 +64,7 @@ extension BlobClient {
         _ peers: NodePeers
     ) async -> [(sliver: SliverIndex, bytes: [UInt8])]? {
         let needed = parameters.sourceRows
-        let candidates = candidates(besides: row, blob: metadata.blobID, peers)
+        let candidates = candidates(besides: [row], blob: metadata.blobID, peers)
         func holder(of sliver: SliverIndex) -> Int {
             peers.holder(of: sliver, .primary, blob: metadata.blobID).member
         }
@@ -132,14 +132,15 @@ extension BlobClient {
     }
 
     /// Primary slivers in the order in which their holders should be asked.
-    private func candidates(
-        besides row: SliverIndex,
+    func candidates(
+        besides rows: Set<SliverIndex>,
         blob: BlobID,
         _ peers: NodePeers
     ) -> [SliverIndex] {
         var slivers = [[SliverIndex]](repeating: [], count: peers.memberCount)
-        for index in 0..<parameters.shardCount where index != row.value {
+        for index in 0..<parameters.shardCount {
             let sliver = SliverIndex(UInt16(index))
+            guard !rows.contains(sliver) else { continue }
             slivers[peers.holder(of: sliver, .primary, blob: blob).member].append(sliver)
         }
         return peers.order(environment.entropy).flatMap { slivers[$0] }

@@ -14,6 +14,10 @@ extension BlobClient {
     private enum NodeOutcome: Sendable {
         case confirmed(Int, Signature)
         case failed(Int, NodeError)
+        /// It may pass, and so many tries were made.
+        case mayPass(Int, attempts: Int)
+        /// The pause before the next try is over.
+        case paused(Int, attempts: Int)
         case tailIsOver
     }
 
@@ -55,22 +59,36 @@ extension BlobClient {
         let start = environment.time.uptime
         await withTaskGroup(of: NodeOutcome.self) { group in
             for member in peers.order(environment.entropy) {
+                // A node that was down before gets one try, so that nobody waits for its retries.
+                let attempts = peers.isUsable(member) ? 0 : Self.retryPauses.count
                 group.addTask {
-                    await self.upload(blob, to: member, peers, message, height: height)
+                    await self.upload(blob, to: member, peers, message, height, attempts)
                 }
             }
             var tally = UploadTally(committee: peers.committee)
             var isDecided = false
             var lastError: NodeError?
+            // Members that are to be tried again.
+            var pausing: Set<Int> = []
             while let outcome = await group.next() {
                 switch outcome {
                 case .confirmed(let member, let signature): tally.confirmed(member, signature)
                 case .failed(let member, let error):
                     tally.failed(member, because: error)
                     lastError = error
+                case .mayPass(let member, let attempts):
+                    pausing.insert(member)
+                    group.addTask { await self.pause(member, attempts) }
+                case .paused(let member, let attempts):
+                    pausing.remove(member)
+                    group.addTask {
+                        await self.upload(blob, to: member, peers, message, height, attempts)
+                    }
                 case .tailIsOver: group.cancelAll()
                 }
-                if tally.isComplete { group.cancelAll() }
+                // With a quorum, nobody waits for who failed: it gets its slivers by itself.
+                let left = isDecided || tally.decision == .quorum ? pausing.count : 0
+                if tally.answered + left == peers.memberCount { group.cancelAll() }
                 guard !isDecided else { continue }
                 switch tally.decision {
                 case .wait: continue
@@ -118,27 +136,28 @@ extension BlobClient {
         to member: Int,
         _ peers: NodePeers,
         _ message: ProtocolMessage,
-        height: UInt64
+        _ height: UInt64,
+        _ attempts: Int
     ) async -> NodeOutcome {
-        var attempt = 0
-        // A node that was down before gets one try, so that nobody waits for its retries.
-        let retries = peers.isUsable(member) ? Self.retryPauses.count : 0
-        while true {
-            do throws(NodeError) {
-                let signature = try await uploadOnce(blob, to: member, peers, message, height)
-                return .confirmed(member, signature)
-            } catch {
-                let mayPass = error.isTransient || error.refusal == .missingSlivers
-                guard mayPass, attempt < retries else { return .failed(member, error) }
-                do {
-                    try await environment.time.sleep(for: Self.retryPauses[attempt])
-                } catch {
-                    return .failed(member, .cancelled)
-                }
-                attempt += 1
-                environment.counters.retries.add()
-            }
+        do throws(NodeError) {
+            let signature = try await uploadOnce(blob, to: member, peers, message, height)
+            return .confirmed(member, signature)
+        } catch {
+            let mayPass = error.isTransient || error.refusal == .missingSlivers
+            return mayPass && attempts < Self.retryPauses.count
+                ? .mayPass(member, attempts: attempts) : .failed(member, error)
         }
+    }
+
+    /// Waits before a member is tried once more.
+    private func pause(_ member: Int, _ attempts: Int) async -> NodeOutcome {
+        do {
+            try await environment.time.sleep(for: Self.retryPauses[attempts])
+        } catch {
+            return .failed(member, .cancelled)
+        }
+        environment.counters.retries.add()
+        return .paused(member, attempts: attempts + 1)
     }
 
     private func uploadOnce(

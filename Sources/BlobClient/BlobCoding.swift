@@ -70,6 +70,19 @@ struct BlobCoding: Sendable {
         }
     }
 
+    /// Whole primary slivers from others, on all threads; nil when those are too few or unfit.
+    func rebuild(
+        _ targets: [SliverIndex],
+        from parts: [(sliver: SliverIndex, bytes: [UInt8])],
+        _ metadata: VerifiedBlobMetadata
+    ) async -> [[UInt8]]? {
+        let decoder = RedStuffDecoder(codec, metadata, workers: Workers(compute))
+        return await compute.run {
+            // Lengths and indexes were checked when the parts came; what is left is their count.
+            try? decoder.reconstructRows(targets, from: parts)
+        }
+    }
+
     /// Whether `bytes` are primary sliver `index` of the blob.
     func isRow(
         _ bytes: [UInt8],

@@ -60,6 +60,51 @@ extension RedStuffDecoder {
         return compute(target, range, chosen)
     }
 
+    /// Computes whole primary slivers from others, all of them at once.
+    ///
+    /// What holds for one (``reconstruct(_:range:from:)``) holds for them; none of them may be
+    /// among the parts.
+    package func reconstructRows(
+        _ targets: [SliverIndex],
+        from parts: [(sliver: SliverIndex, bytes: [UInt8])]
+    ) throws(RangeDecodingError) -> [[UInt8]] {
+        let length = metadata.sliverLength(.primary)
+        let size = metadata.symbolSize
+        var given: [Int] = []
+        let input = AlignedBuffer(count: parameters.sourceRows * length)
+        for part in parts where given.count < parameters.sourceRows {
+            guard parameters.contains(part.sliver), part.bytes.count == length,
+                !targets.contains(part.sliver)
+            else { throw .invalidPart(part.sliver) }
+            guard !given.contains(part.sliver.value) else { continue }
+            input.write(part.bytes, at: given.count * length)
+            given.append(part.sliver.value)
+        }
+        guard given.count == parameters.sourceRows else {
+            throw .notEnoughSlivers(given.count, needed: parameters.sourceRows)
+        }
+        guard !targets.isEmpty, targets.allSatisfy({ parameters.contains($0) }) else {
+            throw .invalidRange
+        }
+        let output = AlignedBuffer(count: targets.count * length)
+        codec.columnCode.decodePlan(given: given, wanted: targets.map(\.value)).apply(
+            inputs: SymbolRuns(
+                buffer: input,
+                offsets: given.indices.map { $0 * length },
+                stride: size
+            ),
+            outputs: SymbolRuns(
+                buffer: output,
+                offsets: targets.indices.map { $0 * length },
+                stride: size
+            ),
+            size: size,
+            count: parameters.sourceColumns,
+            workers: workers
+        )
+        return targets.indices.map { output.bytes(at: $0 * length, count: length) }
+    }
+
     private func compute(
         _ target: SliverIndex,
         _ range: Range<Int>,

@@ -24,7 +24,7 @@ package enum BlobDecodingError: Error, Equatable, Sendable {
 package struct RedStuffDecoder: Sendable {
     package let metadata: VerifiedBlobMetadata
     let codec: RedStuffCodec
-    private let workers: Workers
+    let workers: Workers
 
     var parameters: EncodingParameters { codec.parameters }
 

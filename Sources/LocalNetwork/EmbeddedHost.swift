@@ -4,6 +4,7 @@ internal import Ledger
 internal import LedgerService
 package import Logging
 internal import StorageNode
+internal import Synchronization
 package import SystemIO
 internal import Telemetry
 internal import Transport
@@ -32,8 +33,10 @@ package struct EmbeddedEnvironment: Sendable {
 final class EmbeddedHost: Sendable {
     let directory: EmbeddedDirectory
     let ledger: LedgerHost
-    /// By number; nil for a node whose directory is missing or not usable.
-    let nodes: [StorageNode?]
+    // Guards the nodes by number; nil for one whose directory is missing or not usable.
+    private let open: Mutex<[StorageNode?]>
+    /// Stores block on their disks, and each node may be on a disk of its own.
+    private let pool: BlockingPool
     private let environment: EmbeddedEnvironment
     private let verification: BlockingPool
     private let lock: any FileLock
@@ -42,12 +45,14 @@ final class EmbeddedHost: Sendable {
         directory: EmbeddedDirectory,
         ledger: LedgerHost,
         nodes: [StorageNode?],
+        pool: BlockingPool,
         environment: EmbeddedEnvironment,
         lock: any FileLock
     ) {
         self.directory = directory
         self.ledger = ledger
-        self.nodes = nodes
+        open = Mutex(nodes)
+        self.pool = pool
         self.environment = environment
         self.lock = lock
         verification = BlockingPool(
@@ -63,7 +68,12 @@ final class EmbeddedHost: Sendable {
         lock: any FileLock,
         _ environment: EmbeddedEnvironment
     ) async throws(EmbeddedNetworkError) -> EmbeddedHost {
-        let nodes = await openNodes(directory, environment)
+        let pool = BlockingPool(
+            threads: min(16, directory.nodeCount + 2),
+            name: "nodes",
+            niceness: BlockingPool.giveWay
+        )
+        let nodes = await openNodes(directory, pool, environment)
         let available = nodes.compactMap { $0 }
         let needed = directory.faultyMax + 1
         guard available.count >= needed else {
@@ -93,23 +103,24 @@ final class EmbeddedHost: Sendable {
             directory: directory,
             ledger: ledger,
             nodes: nodes,
+            pool: pool,
             environment: environment,
             lock: lock
         )
     }
 
+    /// By number; nil for a node that is down.
+    var nodes: [StorageNode?] { open.withLock { $0 } }
+
     private static let scrubRate = 1 << 20
+    /// How often the directory of a node that is down is looked for.
+    private static let returnPause = Duration.seconds(2)
 
     private static func openNodes(
         _ directory: EmbeddedDirectory,
+        _ pool: BlockingPool,
         _ environment: EmbeddedEnvironment
     ) async -> [StorageNode?] {
-        // Stores block on their disks, and each node may be on a disk of its own.
-        let pool = BlockingPool(
-            threads: min(16, directory.nodeCount + 2),
-            name: "nodes",
-            niceness: BlockingPool.giveWay
-        )
         var nodes: [StorageNode?] = []
         for index in 0..<directory.nodeCount {
             let path = directory.nodePath(index)
@@ -225,31 +236,24 @@ final class EmbeddedHost: Sendable {
     }
 
     /// Has the nodes follow the ledger and serves guests, until the task is cancelled.
-    func run() async {
+    ///
+    /// A node that was down runs as soon as its directory is there: a disk that is mounted again,
+    /// or a new one (`walrus node replace`). `hasReturned` says so.
+    func run(hasReturned: @escaping @Sendable (Int, StorageNode) -> Void) async {
         guard let parameters = try? EncodingParameters(shardCount: directory.nodeCount) else {
             preconditionFailure("The nodes have opened with as many shards.")
         }
         await withTaskGroup(of: Void.self) { group in
-            for (index, node) in nodes.enumerated() {
-                guard let node else { continue }
-                let invalidate = invalidation(by: index)
-                group.addTask {
-                    await node.run(self.ledger, connect: self.connect, invalidate: invalidate)
-                }
-            }
             group.addTask {
                 await self.serve(LedgerAPI(self.ledger, followers: nil).routes, as: "ledger")
             }
             for (index, node) in nodes.enumerated() {
-                guard let node else { continue }
-                let api = StorageNodeAPI(
-                    node: node,
-                    parameters: parameters,
-                    pending: .embedded,
-                    time: environment.time,
-                    pool: verification
-                )
-                group.addTask { await self.serve(api.routes, as: "\(index)") }
+                group.addTask {
+                    if let node { return await self.run(node, index, parameters) }
+                    guard let node = await self.awaitReturn(of: index) else { return }
+                    hasReturned(index, node)
+                    await self.run(node, index, parameters)
+                }
             }
         }
     }
@@ -281,8 +285,48 @@ final class EmbeddedHost: Sendable {
         return { try await sender.invalidate($0) }
     }
 
+    private func run(_ node: StorageNode, _ index: Int, _ parameters: EncodingParameters) async {
+        let api = StorageNodeAPI(
+            node: node,
+            parameters: parameters,
+            pending: .embedded,
+            time: environment.time,
+            pool: verification
+        )
+        let invalidate = invalidation(by: index)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await node.run(self.ledger, connect: self.connect, invalidate: invalidate)
+            }
+            group.addTask { await self.serve(api.routes, as: "\(index)") }
+        }
+    }
+
+    /// Waits for the directory of a node that is down, and opens it; nil when cancelled.
+    private func awaitReturn(of index: Int) async -> StorageNode? {
+        let path = directory.nodePath(index)
+        var known = ""
+        while (try? await environment.time.sleep(for: Self.returnPause)) != nil {
+            do {
+                guard try environment.files.exists(path + "/node.json") else { continue }
+                let node = try await Self.openNode(directory, index, pool, environment)
+                open.withLock { $0[index] = node }
+                environment.logger.notice("Node \(path) is there again.")
+                return node
+            } catch {
+                // It is said once why it is of no use.
+                if known != "\(error)" {
+                    environment.logger.warning("Node \(path) is down: \(error)")
+                }
+                known = "\(error)"
+            }
+        }
+        return nil
+    }
+
     /// The other nodes are in this process, each with its own directory.
     @Sendable private func connect(_ member: CommitteeMember) -> any StorageNodeConnection {
+        let nodes = nodes
         let index = nodes.indices.first { directory.nodeID($0) == member.node }
         guard let index else { return UnreachableNode(reason: "\(member.node) is not here") }
         return nodes[index]

@@ -81,8 +81,8 @@ package final class EmbeddedNetwork: Sendable {
 
     /// The node directories that are down, when this process is the host.
     package var nodesDown: [String] {
-        guard let host = host.withLock({ $0 }) else { return [] }
-        return host.nodes.indices.filter { host.nodes[$0] == nil }.map(directory.nodePath)
+        guard let nodes = host.withLock({ $0 })?.nodes else { return [] }
+        return nodes.indices.filter { nodes[$0] == nil }.map(directory.nodePath)
     }
 
     /// What ledger and nodes tell of themselves, when this process is the host.
@@ -99,7 +99,9 @@ package final class EmbeddedNetwork: Sendable {
     package func run() async {
         while !Task.isCancelled {
             if let host = host.withLock({ $0 }) {
-                await host.run()
+                await host.run { index, node in
+                    self.nodes[self.directory.nodeID(index)]?.switchTo(node)
+                }
                 continue
             }
             do {

@@ -48,11 +48,13 @@ package final class NetworkAccess: Sendable {
 
     /// Opens the network at a URL.
     ///
-    /// An embedded one must be there: it is not made here.
+    /// An embedded one must be there: it is not made here. A ledger that is elsewhere and does not
+    /// answer is asked again for as long as `patience`.
     package static func open(
         _ url: NetworkURL,
         _ environment: EmbeddedEnvironment,
-        client: ClientEnvironment
+        client: ClientEnvironment,
+        patience: Duration = .zero
     ) async throws(NetworkAccessError) -> NetworkAccess {
         switch url {
         case .embedded(let path, _):
@@ -79,7 +81,7 @@ package final class NetworkAccess: Sendable {
                 throw .ledger(error)
             }
         case .remote(let endpoints, let id):
-            return try await openRemote(url, endpoints, id, client)
+            return try await openRemote(url, endpoints, id, client, patience)
         }
     }
 
@@ -87,18 +89,26 @@ package final class NetworkAccess: Sendable {
         _ url: NetworkURL,
         _ endpoints: [NetworkURL.Endpoint],
         _ id: NetworkID?,
-        _ environment: ClientEnvironment
+        _ environment: ClientEnvironment,
+        _ patience: Duration
     ) async throws(NetworkAccessError) -> NetworkAccess {
         let endpoints = endpoints.map { Endpoint.tcp(host: $0.host, port: $0.port) }
         let genesis: Genesis
         do throws(LedgerError) {
-            genesis = try await HTTPLedger.fetchGenesis(of: id, from: endpoints)
+            genesis = try await PatientLedger.ask(patience: patience, environment.time) {
+                () throws(LedgerError) in
+                try await HTTPLedger.fetchGenesis(of: id, from: endpoints)
+            }
         } catch {
             throw .ledger(error)
         }
         guard id != nil else { throw .fingerprintNeeded(genesis.networkID) }
         do throws(LedgerError) {
-            let ledger = HTTPLedger(genesis: genesis, endpoints: endpoints)
+            let ledger = PatientLedger(
+                HTTPLedger(genesis: genesis, endpoints: endpoints),
+                patience: patience,
+                time: environment.time
+            )
             let parameters = try Self.parameters(of: genesis)
             let client = try await BlobClient.make(ledger: ledger, environment: environment) {
                 member in

@@ -9,22 +9,18 @@ internal import SystemIO
 package struct ShardMigration: Sendable {
     /// The former holder of a shard; nil when it can not be spoken to.
     package var connect: @Sendable (CommitteeMember) -> (any ShardSource)?
-    /// Computes a sliver that its former holder does not give, from what others have.
-    package var recover:
-        @Sendable (SliverName, VerifiedBlobMetadata) async throws(NodeError) -> VerifiedSliver
+    /// Whoever has symbols of what the former holder does not give.
+    package var peer: ConnectPeer
     /// Tells the ledger that the node has all its shards of that epoch.
     package var report: @Sendable (Epoch) async throws -> Void
 
     package init(
         connect: @escaping @Sendable (CommitteeMember) -> (any ShardSource)?,
-        recover:
-            @escaping @Sendable (
-                SliverName, VerifiedBlobMetadata
-            ) async throws(NodeError) -> VerifiedSliver,
+        peer: @escaping ConnectPeer,
         report: @escaping @Sendable (Epoch) async throws -> Void
     ) {
         self.connect = connect
-        self.recover = recover
+        self.peer = peer
         self.report = report
     }
 }
@@ -32,8 +28,6 @@ package struct ShardMigration: Sendable {
 /// Changing shards with the epochs: fetch what the node gets, report it, drop what it gave up.
 extension StorageNode {
     private static let pageCount: UInt64 = 256
-    /// Missing slivers that are recovered before more are looked for.
-    private static let gapsMax = 256
     /// Pairs that are dropped with one commit.
     private static let dropsMax = 256
     private static let retryPause = Duration.seconds(1)
@@ -46,11 +40,12 @@ extension StorageNode {
             // Read before looking, so that no block slips through between.
             let height = cursor.block.height
             let epoch = committees.current.epoch
-            if settled != epoch {
+            // What past epochs asked of the node is of no use any more.
+            if settled != epoch, !isBehind {
                 do {
                     try await settle(migration)
                     settled = epoch
-                    status.withLock { $0.settledEpoch = epoch }
+                    if committees.current.epoch == epoch { haveShards() }
                 } catch {
                     notice(.syncFailed(epoch, "\(error)"))
                     try? await time.sleep(for: Self.retryPause)
@@ -60,6 +55,15 @@ extension StorageNode {
             await wait(for: height + 1, atMost: Self.blockPatience)
         }
     }
+
+    /// Says that shards will be fetched from their former holders: they are not recovered before.
+    func expectShards() {
+        recovery.state.withLock { $0.isMigrating = true }
+        recovery.shardsHaveChanged(gained: committees.gained(by: configuration.node))
+    }
+
+    /// Has everything looked at once more, what was certified while shards moved above all.
+    private func haveShards() { recovery.shardsHaveChanged(gained: []) }
 
     /// Fetches the shards of the current epoch, reports them and drops others: all that a change
     /// of epochs asks of the node, once.
@@ -83,10 +87,11 @@ extension StorageNode {
         _ migration: ShardMigration
     ) async throws(NodeError) -> Int {
         let epoch = committees.current.epoch
+        let peers = RecoveryPeers(own: self, connect: migration.peer)
         var count = 0
         for shard in committees.gained(by: configuration.node) {
             for holder in committees.formerHolders(of: shard, besides: configuration.node) {
-                guard try await !missing(of: shard, epoch: epoch, from: .first).isEmpty,
+                guard try await !missing(of: shard, epoch: epoch).isEmpty,
                     let peer = migration.connect(holder)
                 else { continue }
                 do throws(NodeError) {
@@ -100,7 +105,7 @@ extension StorageNode {
                     notice(.syncFailed(epoch, "\(holder.node): \(error)"))
                 }
             }
-            count += try await fillGaps(of: shard, committees, migration)
+            count += try await fillGaps(of: shard, epoch, peers)
         }
         return count
     }
@@ -112,7 +117,9 @@ extension StorageNode {
         from peer: any ShardSource,
         _ committees: NodeCommittees
     ) async throws(NodeError) -> Int {
-        let key = configuration.protocolKey
+        guard let key = protocolKey(in: committees.current) else {
+            throw .refused(.requestUnauthorized, "The node's key in the committee is not here.")
+        }
         var start = BlobID.first
         var count = 0
         while !Task.isCancelled {
@@ -176,40 +183,13 @@ extension StorageNode {
         return 1
     }
 
-    /// Recovers what is missing of a shard still.
-    private func fillGaps(
-        of shard: UInt16,
-        _ committees: NodeCommittees,
-        _ migration: ShardMigration
-    ) async throws(NodeError) -> Int {
-        let others = committees.former.prefix(1).flatMap(\.members) + committees.current.members
-        let peers = others.filter { $0.node != configuration.node }.compactMap(migration.connect)
-        var count = 0
-        var start: BlobID? = .first
-        while let from = start {
-            let missing = try await missing(of: shard, epoch: committees.current.epoch, from: from)
-            for name in missing {
-                if Task.isCancelled { throw .cancelled }
-                let metadata = try await metadata(of: name.blob, from: peers)
-                let sliver = try await migration.recover(name, metadata)
-                guard sliver.blobID == name.blob, sliver.axis == name.axis,
-                    sliver.index == parameters.sliver(of: name.pair, name.axis)
-                else { throw .malformed("What was recovered is not \(name).") }
-                try await writing { store throws(NodeStoreError) in
-                    try store.store(sliver, as: name)
-                }
-            }
-            count += missing.count
-            start = missing.last?.blob.successor
-        }
-        return count
-    }
-
-    /// Slivers of a shard that are missing, of the first blobs from `start` on that lack any.
-    private func missing(
+    /// At least `limit` slivers of a shard that are missing, if there are so many, of the first
+    /// blobs from `start` on that lack any.
+    func missing(
         of shard: UInt16,
         epoch: Epoch,
-        from start: BlobID
+        from start: BlobID = .first,
+        limit: Int = 1
     ) async throws(NodeError) -> [SliverName] {
         try await reading { [self] store throws(NodeStoreError) in
             var missing: [SliverName] = []
@@ -217,7 +197,7 @@ extension StorageNode {
                 for name in slivers(of: [shard], of: blob) where try !store.hasSliver(name) {
                     missing.append(name)
                 }
-                return missing.count < Self.gapsMax
+                return missing.count < limit
             }
             return missing
         }

@@ -34,16 +34,22 @@ extension StorageNode {
             )
         }
         let cursor = applied.cursor
+        var isNewEpoch = false
         let height = status.withLock { status in
             // Calls may overtake each other on their way here; the store went in order.
             if cursor.block.height > status.cursor.block.height {
                 counters.blocksApplied.add(cursor.block.height - status.cursor.block.height)
+                isNewEpoch = cursor.epoch != status.cursor.epoch
                 status.cursor = cursor
                 status.committees = applied.committees
             }
             status.hasHeard = true
             status.ledgerHeight = max(status.ledgerHeight, cursor.block.height)
             return status.cursor.block.height
+        }
+        if isNewEpoch {
+            let gained = applied.committees.gained(by: configuration.node)
+            recovery.shardsHaveChanged(gained: gained)
         }
         waiters.reached(height)
         wereCertified(applied.certified)
@@ -135,13 +141,12 @@ extension StorageNode {
         migration: ShardMigration? = nil,
         invalidate: InvalidateBlob? = nil
     ) async {
+        if migration != nil { expectShards() }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.follow(ledger) }
             if let migration { group.addTask { await self.followEpochs(migration) } }
             group.addTask { await self.collectGarbageForEver() }
-            group.addTask {
-                await self.recover(ledger, connect: connect, invalidate: invalidate)
-            }
+            group.addTask { await self.recover(connect: connect, invalidate: invalidate) }
             group.addTask { await self.scrubForEver() }
         }
     }

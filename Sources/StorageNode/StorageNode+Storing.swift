@@ -115,7 +115,7 @@ extension StorageNode {
             patience: patience
         )
         // The epoch and its shards are of one moment: what is signed is true of that epoch.
-        let (epoch, member) = try voice()
+        let (epoch, member, key) = try voice()
         let names = slivers(of: member.shards, of: blob)
         let missing = try await writing { store throws(NodeStoreError) -> SliverName? in
             guard try store.hasMetadata(of: blob) else { return names.first }
@@ -131,23 +131,23 @@ extension StorageNode {
         counters.confirmationsIssued.add()
         return domain.sign(
             .storageConfirmation(epoch: epoch, blob: blob, persistence: persistence),
-            with: configuration.protocolKey
+            with: key
         )
     }
 
     /// The epoch that the node speaks for, and what it is in it; refuses if its word has no weight
     /// there.
-    func voice() throws(NodeError) -> (epoch: Epoch, member: CommitteeMember) {
+    func voice() throws(NodeError) -> (epoch: Epoch, member: CommitteeMember, key: SigningKey) {
         let committee = committees.current
         guard let index = committee.index(of: configuration.node),
-            committee.members[index].protocolKey == configuration.protocolKey.publicKey
+            let key = protocolKey(in: committee)
         else {
             throw .refused(
                 .shardNotAssigned,
                 "The node is no member in epoch \(committee.epoch), or has another key there."
             )
         }
-        return (committee.epoch, committee.members[index])
+        return (committee.epoch, committee.members[index], key)
     }
 
     /// Throws unless the blob is registered in this way, or is within `patience`.

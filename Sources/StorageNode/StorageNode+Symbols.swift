@@ -6,7 +6,11 @@ internal import SystemIO
 /// Symbols of the node's slivers, with proofs for who recovers a sliver, without for who decodes.
 extension StorageNode {
     /// Slivers of which one answer has symbols are bounded by what the node's shards hold.
-    private var symbolsMax: Int { 2 * shards.count * parameters.shardCount }
+    private var symbolsMax: Int { 2 * served.count * parameters.shardCount }
+
+    /// The node's shards and those that it has given up not long ago: who gets such a shard may
+    /// need a symbol of it, from here.
+    private var served: [UInt16] { committees.served(by: configuration.node).sorted() }
 
     /// A source sliver of this node, and the symbols of it that are wanted.
     private struct Source {
@@ -58,12 +62,13 @@ extension StorageNode {
         let targets = Set(targets).sorted()
         let metadata = try await verifiedMetadata(of: blob)
         let size = metadata.symbolSize
-        guard targets.count * shards.count * (size + 8) <= symbolBytesMax else {
+        let sources = names(of: blob, axis.orthogonal, in: served)
+        guard targets.count * sources.count * (size + 8) <= symbolBytesMax else {
             throw .refused(.invalidRequest, "The answer would be too long; ask for fewer.")
         }
         var symbols: [SliverIndex: [DecodingSymbol]] = [:]
         var failure = NodeError.refused(.sliverNotFound, "No sliver of \(blob) is here.")
-        for name in names(of: blob, axis.orthogonal) {
+        for name in sources {
             let source = parameters.sliver(of: name.pair, name.axis)
             for target in targets {
                 do throws(NodeError) {
@@ -97,8 +102,16 @@ extension StorageNode {
 
     // MARK: Which slivers
 
-    /// The node's own slivers of one axis of a blob.
+    /// The slivers of one axis of a blob that the node holds in this epoch.
     func names(of blob: BlobID, _ axis: SliverAxis) -> [SliverName] {
+        names(of: blob, axis, in: shards)
+    }
+
+    private func names(
+        of blob: BlobID,
+        _ axis: SliverAxis,
+        in shards: [UInt16]
+    ) -> [SliverName] {
         shards.map { shard in
             SliverName(
                 blob: blob,
@@ -119,7 +132,8 @@ extension StorageNode {
             guard request.proofAxis ?? axis.orthogonal == axis.orthogonal else {
                 throw .refused(.symbolNotPresent, "The proof would need the target itself.")
             }
-            sources = names(of: blob, axis.orthogonal).map { Source(name: $0, targets: [target]) }
+            sources = names(of: blob, axis.orthogonal, in: served)
+                .map { Source(name: $0, targets: [target]) }
         case .symbols(let symbols):
             guard !symbols.isEmpty else {
                 throw .refused(.noSymbolsSpecified, "Name at least one symbol.")
@@ -141,6 +155,7 @@ extension StorageNode {
         _ symbols: [SymbolID],
         _ proofAxis: SliverAxis?
     ) throws(NodeError) -> [Source] {
+        let served = committees.served(by: configuration.node)
         var targets: [SliverName: [SliverIndex]] = [:]
         var order: [SliverName] = []
         for symbol in symbols {
@@ -149,7 +164,8 @@ extension StorageNode {
             for axis in SliverAxis.allCases where proofAxis ?? axis == axis {
                 let pair = parameters.pair(of: symbol.index(on: axis), axis)
                 let name = SliverName(blob: blob, pair: pair, axis: axis)
-                guard isAssigned(pair, of: blob) else { continue }
+                let shard = parameters.shard(holding: pair, of: blob)
+                guard served.contains(shard.rawValue) else { continue }
                 if targets[name] == nil { order.append(name) }
                 targets[name, default: []].append(symbol.index(on: axis.orthogonal))
                 break
@@ -162,10 +178,6 @@ extension StorageNode {
         guard parameters.contains(index) else {
             throw .refused(.indexOutOfRange, "There are \(parameters.shardCount) slivers.")
         }
-    }
-
-    private func isAssigned(_ pair: SliverPairIndex, of blob: BlobID) -> Bool {
-        shards.contains(parameters.shard(holding: pair, of: blob).rawValue)
     }
 
     // MARK: Their symbols

@@ -22,6 +22,9 @@ package struct NodeConfiguration: Sendable {
     package var joins = false
     /// Signs confirmations.
     package var protocolKey: SigningKey
+    /// The node's protocol keys that came after it, by their public halves: a committee has the
+    /// one that the ledger knew when it was selected.
+    package var laterKeys: @Sendable (PublicKey) -> SigningKey? = { _ in nil }
     /// How long released data is kept.
     package var grace: Duration = .seconds(600)
     /// How long a request may wait for the block that it depends on.
@@ -60,8 +63,6 @@ package final class StorageNode: StorageNodeConnection {
         var hasHeard = false
         /// Whether the node was at the ledger's newest block once since the start.
         var hasCaughtUp = false
-        /// The newest epoch whose shards are all here.
-        var settledEpoch: Epoch?
         /// The newest block that the ledger is known to have.
         var ledgerHeight: UInt64 = 0
     }
@@ -140,6 +141,15 @@ package final class StorageNode: StorageNodeConnection {
 
     /// The shards that the node holds in this epoch.
     package var shards: [UInt16] { committees.shards(of: configuration.node) }
+
+    /// The key by which the node is a member of a committee; nil when it is none, or the key is
+    /// not here.
+    func protocolKey(in committee: Committee) -> SigningKey? {
+        guard let index = committee.index(of: configuration.node) else { return nil }
+        let key = committee.members[index].protocolKey
+        let own = configuration.protocolKey
+        return key == own.publicKey ? own : configuration.laterKeys(key)
+    }
 
     /// The last block that the node has applied.
     package var cursor: NodeCursor { status.withLock { $0.cursor } }

@@ -303,7 +303,9 @@ private final class TLSAttempt: Sendable {
     var wrongKey: TransportError? { failure.withLock { $0 } }
 
     func makeHandler() throws -> NIOSSLClientHandler {
-        try NIOSSLClientHandler(context: context, serverHostname: nil) { chain, promise in
+        // A server with several keys shows the one that is expected.
+        let name = pin.map { TLSIdentity.name(of: $0) }
+        return try NIOSSLClientHandler(context: context, serverHostname: name) { chain, promise in
             let presented = TLSPin.presentedKey(in: chain)
             guard let pin = self.pin, presented != pin else {
                 return promise.succeed(.certificateVerified)

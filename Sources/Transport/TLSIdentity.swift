@@ -1,6 +1,7 @@
 package import BlobModel
 internal import Crypto
 internal import Foundation
+internal import NIOCore
 internal import NIOSSL
 internal import SwiftASN1
 internal import X509
@@ -19,6 +20,26 @@ package struct TLSIdentity: Sendable {
 
     /// The key that peers pin.
     package let publicKey: PublicKey
+
+    /// A server that has several keys is whom a client names; without a name, or with one that
+    /// `other` does not know, it is `key`.
+    package init(
+        key: SigningKey,
+        other: @escaping @Sendable (_ name: String?) -> TLSIdentity?
+    ) throws(TransportError) {
+        let base = try TLSIdentity(key: key)
+        publicKey = base.publicKey
+        var configuration = base.configuration
+        configuration.sslContextCallback = { hello, promise in
+            var change = NIOSSLContextConfigurationOverride.noChanges
+            if let chosen = other(hello.serverHostname)?.configuration {
+                change.certificateChain = chosen.certificateChain
+                change.privateKey = chosen.privateKey
+            }
+            promise.succeed(change)
+        }
+        self.configuration = configuration
+    }
 
     package init(key: SigningKey) throws(TransportError) {
         publicKey = key.publicKey
@@ -45,7 +66,10 @@ package struct TLSIdentity: Sendable {
     }
 
     /// The name in the certificate, as the reference forms it; nobody checks it.
-    static func name(of key: PublicKey) -> String {
+    ///
+    /// A client that pins a key names it so, in clear, as a certificate would in older versions of
+    /// TLS.
+    package static func name(of key: PublicKey) -> String {
         String(key.description.prefix(8)) + ".network.walrus.alt"
     }
 

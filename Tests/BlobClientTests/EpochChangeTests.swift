@@ -18,7 +18,9 @@ private struct Change {
     /// How many of them are of epoch 0, and whole at every node.
     let settled: Int
     /// Slivers that were recovered because nobody gave them.
-    let recovered = Notices()
+    var recovered: Int {
+        network.ledger.nodes.reduce(0) { $0 + $1.recoveryStatus.sliversRecovered }
+    }
 
     var leaver: StorageNode { network.nodes[0] }
     static let leaver = TestNetwork.key("node 0")
@@ -62,33 +64,29 @@ private struct Change {
         }
     }
 
-    /// What a node needs to change its shards; `connect` stands between it and others.
+    /// What a node needs to change its shards; `connect` stands between it and others, and nodes
+    /// that are `gone` answer nothing.
     func migration(
         of node: StorageNode,
+        gone: [StorageNode] = [],
         _ connect: @escaping @Sendable (StorageNode) -> (any ShardSource)? = { $0 }
     ) -> ShardMigration {
         let network = network
         let key = node.configuration.protocolKey
         let id = node.configuration.node
+        let gone = gone.map(\.configuration.node)
+        @Sendable func find(_ member: CommitteeMember) -> StorageNode? {
+            gone.contains(member.node) ? nil : network.node(member.node)
+        }
         return ShardMigration(
-            connect: { member in network.node(member.node).flatMap(connect) },
-            recover: { (name, metadata) throws(NodeError) in try self.recover(name, metadata) },
+            connect: { find($0).flatMap(connect) },
+            peer: { member -> any StorageNodeConnection in
+                find(member) ?? UnreachableNode(reason: "gone")
+            },
             report: { epoch in
                 try await network.execute(.reportSync(id, epoch: epoch), by: key)
             }
         )
-    }
-
-    /// Stands for recovery from symbols: the test has the blob.
-    private func recover(
-        _ name: SliverName,
-        _ metadata: VerifiedBlobMetadata
-    ) throws(NodeError) -> VerifiedSliver {
-        guard let blob = blobs.first(where: { $0.id == name.blob }),
-            let encoded = try? RedStuffEncoder(metadata.parameters).encode(blob.bytes)
-        else { throw .refused(.sliverNotFound, "unknown") }
-        recovered.add("\(name)")
-        return encoded.sliver(name.axis, metadata.parameters.sliver(of: name.pair, name.axis))
     }
 
     /// Every member but the leaver does what the epoch asks of it.
@@ -187,7 +185,7 @@ private struct BadSource: ShardSource {
 
         try await change.settle()
         #expect(try await !change.isChanging)
-        #expect(change.recovered.all.isEmpty)
+        #expect(change.recovered == 0)
         #expect(try await change.isWhole(change.joiner))
         for client in [change.client, fresh] { try await change.readAll(with: client) }
         try await change.readAll(with: change.network.client())
@@ -256,8 +254,92 @@ private struct BadSource: ShardSource {
             #expect(try await change.isWhole(node))
         }
         #expect(try await !change.isChanging)
-        #expect(change.recovered.all.isEmpty == (fault == .single))
+        #expect((change.recovered == 0) == (fault == .single))
         try await change.readAll(with: change.network.client())
+    }
+
+    /// Symbols cost about the bytes of what is rebuilt, also where a whole shard comes.
+    @Test func theShardsOfAHolderThatIsGoneComeFromSymbols() async throws {
+        let change = try await Change()
+        try await change.advance()
+        for node in change.network.ledger.nodes.dropFirst() {
+            try await node.settle(change.migration(of: node, gone: [change.leaver]))
+            #expect(try await change.isWhole(node))
+        }
+        #expect(try await !change.isChanging)
+        let recovery = change.joiner.recoveryStatus
+        #expect(recovery.sliversRecovered > 0)
+        try await change.readAll(with: change.network.client())
+    }
+
+    /// With another node gone, there are enough symbols only with those of the shards that the
+    /// leaver has given up.
+    @Test func symbolsOfLockedShardsAreServedAndTaken() async throws {
+        let change = try await Change()
+        try await change.advance()
+        let joiner = change.joiner
+        try await joiner.settle(
+            change.migration(of: joiner, gone: [change.network.nodes[3]]) {
+                BadSource(node: $0, fault: .refuses)
+            }
+        )
+        #expect(try await change.isWhole(joiner))
+        #expect(joiner.recoveryStatus.sliversRecovered > 0)
+    }
+
+    @Test func lockedShardsGiveSymbolsToWhoAsksForThem() async throws {
+        let change = try await Change()
+        let leaver = change.leaver
+        let blob = change.blobs[1].id
+        let parameters = change.client.parameters
+        let held = leaver.committees.shards(of: leaver.configuration.node)
+        let target = parameters.sliver(
+            of: parameters.pair(on: ShardIndex(9), of: blob),
+            .secondary
+        )
+        func symbols() async throws -> (recovery: Int, named: Int, decoding: Int) {
+            let sources = held.map {
+                parameters.sliver(of: parameters.pair(on: ShardIndex($0), of: blob), .primary)
+            }
+            let all = RecoverySymbolsRequest(.target(.secondary, target), proofAxis: nil)
+            let named = RecoverySymbolsRequest(target: target, .secondary, from: sources)
+            let decoding = try await leaver.decodingSymbols(
+                of: blob,
+                for: [SliverIndex(0)],
+                .secondary
+            )
+            return (
+                try await leaver.recoverySymbols(of: blob, all).count,
+                try await leaver.recoverySymbols(of: blob, named).count,
+                decoding.symbols.values.reduce(0) { $0 + $1.count }
+            )
+        }
+        let before = try await symbols()
+        #expect(before == (held.count, held.count, held.count))
+        try await change.advance()
+        #expect(leaver.committees.shards(of: leaver.configuration.node).isEmpty)
+        let after = try await symbols()
+        #expect(after == before)
+    }
+
+    /// Nobody tells a node that has no former holders to ask, as an embedded one: it looks itself.
+    @Test(.timeLimit(.minutes(1)))
+    func aChangeOfEpochsHasWhatIsMissingLookedFor() async throws {
+        let change = try await Change()
+        let joiner = change.joiner
+        let network = change.network
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await joiner.recover { member -> any StorageNodeConnection in
+                    network.node(member.node) ?? UnreachableNode(reason: "gone")
+                }
+            }
+            while !joiner.recoveryStatus.isScanned { await Task.yield() }
+            try await change.advance()
+            while try await !change.isWhole(joiner) { await Task.yield() }
+            group.cancelAll()
+        }
+        #expect(joiner.recoveryStatus.sliversRecovered > 0)
     }
 
     @Test func aNodeThatIsNotWholeDoesNotReport() async throws {
@@ -266,7 +348,7 @@ private struct BadSource: ShardSource {
         let joiner = change.joiner
         let stuck = ShardMigration(
             connect: { _ in nil },
-            recover: { (_, _) throws(NodeError) in throw .unreachable("nobody") },
+            peer: { _ in UnreachableNode(reason: "nobody") },
             report: { _ in Issue.record("reported") }
         )
         await #expect(throws: NodeError.self) { try await joiner.settle(stuck) }
@@ -289,7 +371,7 @@ private struct BadSource: ShardSource {
         #expect(try await !change.isWhole(change.joiner))
         try await change.joiner.settle(change.migration(of: change.joiner))
         #expect(try await change.isWhole(change.joiner))
-        #expect(change.recovered.all.isEmpty)
+        #expect(change.recovered == 0)
     }
 
     @Test func shardsAreGivenToTheirNewHoldersOnly() async throws {
@@ -373,7 +455,7 @@ private struct BadSource: ShardSource {
             connect: { member in
                 change.network.node(member.node).map { BadSource(node: $0, fault: .refuses) }
             },
-            recover: { (_, _) throws(NodeError) in throw .unreachable("nobody") },
+            peer: { _ in UnreachableNode(reason: "nobody") },
             report: { _ in }
         )
         try await joiner.settle(deaf)

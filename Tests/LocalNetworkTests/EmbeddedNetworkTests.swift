@@ -171,6 +171,45 @@ internal import Testing
         }
     }
 
+    /// Without another start of the host.
+    @Test(.timeLimit(.minutes(2)))
+    func aNodeThatComesBackWhileTheHostRunsIsTaken() async throws {
+        try await Self.withFolder { path in
+            try Self.create(path)
+            let before = try await Self.with(path) { try await Self.store(Self.bytes, in: $0) }
+            let genesis = try EmbeddedDirectory.open(path, files: Self.files).genesis
+            let id = Genesis.nodeID(network: genesis.networkID, index: 3)
+            // One disk is lost, another is not mounted.
+            try Tool.script("rm -r \(path)/node-03; mv \(path)/node-05 \(path)/unmounted")
+            try await Self.with(path) { network in
+                #expect(network.nodesDown.count == 2)
+                let after = try await Self.store([1, 2, 3], in: network, named: 2)
+                _ = try NodeDirectory.replace(
+                    path + "/node-03",
+                    network: genesis.networkID,
+                    node: id,
+                    files: Self.files
+                )
+                try Tool.script("mv \(path)/unmounted \(path)/node-05")
+                while !network.nodesDown.isEmpty {
+                    try await LinuxTimeSource().sleep(for: .milliseconds(20))
+                }
+                let parameters = try EncodingParameters(shardCount: 10)
+                for index in [3, 5] {
+                    let member = try genesis.committee().members[index]
+                    let node = network.connect(member)
+                    for blob in [before, after] {
+                        let pair = parameters.pair(on: ShardIndex(member.shards[0]), of: blob)
+                        let name = SliverName(blob: blob, pair: pair, axis: .primary)
+                        while try await node.sliverStatus(name) != .stored {
+                            try await LinuxTimeSource().sleep(for: .milliseconds(20))
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     @Test func aGuestUsesTheHostAndThenTakesItsPlace() async throws {
         try await Self.withFolder { path in
             try Self.create(path)

@@ -26,9 +26,9 @@ import Testing
         )
         #expect(gathering.requests() == [source(0, [0, 1, 2]), source(1, [3])])
         #expect(gathering.requests().isEmpty)
-        gathering.ended(0, asked: 3, with: [symbol(0), symbol(1), symbol(2)])
+        gathering.ended(source(0, [0, 1, 2]), with: [symbol(0), symbol(1), symbol(2)])
         #expect(gathering.requests().isEmpty)
-        gathering.ended(1, asked: 1, with: [symbol(3)])
+        gathering.ended(source(1, [3]), with: [symbol(3)])
         #expect(gathering.isComplete)
         #expect(gathering.requests().isEmpty)
     }
@@ -39,12 +39,12 @@ import Testing
             sources: [source(0, [0, 1]), source(1, [2, 3]), source(2, [4])]
         )
         #expect(gathering.requests() == [source(0, [0, 1]), source(1, [2])])
-        gathering.ended(0, asked: 2, with: [symbol(1)])
+        gathering.ended(source(0, [0, 1]), with: [symbol(1)])
         #expect(gathering.requests() == [source(2, [4])])
-        gathering.ended(2, asked: 1)
+        gathering.ended(source(2, [4]))
         #expect(gathering.requests() == [source(1, [3])])
-        gathering.ended(1, asked: 1, with: [symbol(3)])
-        gathering.ended(1, asked: 1)
+        gathering.ended(source(1, [3]), with: [symbol(3)])
+        gathering.ended(source(1, [2]))
         #expect(gathering.isHopeless)
     }
 
@@ -55,8 +55,8 @@ import Testing
         )
         #expect(gathering.requests().count == 2)
         #expect(gathering.hedge() == [source(2, [2])])
-        gathering.ended(2, asked: 1, with: [symbol(2)])
-        gathering.ended(0, asked: 1, with: [symbol(0)])
+        gathering.ended(source(2, [2]), with: [symbol(2)])
+        gathering.ended(source(0, [0]), with: [symbol(0)])
         #expect(gathering.isComplete)
         #expect(gathering.hedge().isEmpty)
     }
@@ -67,8 +67,8 @@ import Testing
             sources: [source(0, [0]), source(1, [1]), source(2, [2])]
         )
         _ = gathering.requests()
-        gathering.ended(0, asked: 1, with: [symbol(0), symbol(0)])
-        gathering.ended(1, asked: 1, with: [symbol(0)])
+        gathering.ended(source(0, [0]), with: [symbol(0), symbol(0)])
+        gathering.ended(source(1, [1]), with: [symbol(0)])
         #expect(!gathering.isComplete)
         #expect(gathering.requests() == [source(2, [2])])
     }
@@ -79,10 +79,42 @@ import Testing
             sources: [source(0, [0, 1, 2]), source(1, [3])]
         )
         #expect(gathering.requests() == [source(0, [0, 1])])
-        gathering.ended(0, asked: 2)
+        gathering.ended(source(0, [0, 1]))
         gathering.exclude(0)
         #expect(gathering.requests() == [source(1, [3])])
-        gathering.ended(1, asked: 1, with: [symbol(3)])
+        gathering.ended(source(1, [3]), with: [symbol(3)])
+        #expect(gathering.isHopeless)
+    }
+
+    /// While a shard moves, two peers have its slivers.
+    @Test func aSliverThatTwoHaveIsAskedOfOneAfterTheOther() {
+        var gathering = SymbolGathering(
+            needed: 2,
+            sources: [source(0, [0]), source(1, [0, 1]), source(2, [1])]
+        )
+        #expect(gathering.requests() == [source(0, [0]), source(1, [1])])
+        gathering.ended(source(0, [0]))
+        // The other one has sliver 0 too; sliver 1 is under way.
+        #expect(gathering.requests() == [source(1, [0])])
+        gathering.ended(source(1, [0]), with: [symbol(0)])
+        #expect(gathering.requests().isEmpty && !gathering.isHopeless)
+        // Nobody has anything else, so the same is asked of another.
+        #expect(gathering.hedge() == [source(2, [1])])
+        gathering.ended(source(2, [1]), with: [symbol(1)])
+        #expect(gathering.isComplete)
+        gathering.ended(source(1, [1]), with: [symbol(1)])
+        #expect(gathering.symbols.count == 2)
+    }
+
+    @Test func whatIsHereIsNotAskedForAgain() {
+        var gathering = SymbolGathering(
+            needed: 2,
+            sources: [source(0, [0]), source(1, [0]), source(2, [1])]
+        )
+        #expect(gathering.requests() == [source(0, [0]), source(2, [1])])
+        gathering.ended(source(0, [0]), with: [symbol(0)])
+        gathering.ended(source(2, [1]))
+        #expect(gathering.requests().isEmpty)
         #expect(gathering.isHopeless)
     }
 }

@@ -79,10 +79,9 @@ import Testing
             }
         ) async throws {
             let (nodes, id) = (network.nodes, network.genesis.networkID)
-            let ledger = network.ledger
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
-                    await node.recover(ledger) { member in
+                    await node.recover { member in
                         let index = nodes.indices.first {
                             Genesis.nodeID(network: id, index: $0) == member.node
                         }
@@ -271,10 +270,10 @@ import Testing
         let parameters = try EncodingParameters(shardCount: 10)
         let node = network.nodes[6]
         #expect(try await !Self.isWhole(node, blob, parameters))
-        let (nodes, ledger) = (network.nodes, network.ledger)
+        let nodes = network.nodes
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                await node.recover(ledger) { member -> any StorageNodeConnection in
+                await node.recover { member -> any StorageNodeConnection in
                     for node in nodes where node.configuration.node == member.node { return node }
                     return UnreachableNode(reason: "unknown")
                 }

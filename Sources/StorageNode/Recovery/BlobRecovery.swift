@@ -14,15 +14,15 @@ struct BlobRecovery {
     let node: StorageNode
     let peers: RecoveryPeers
     let blob: BlobID
-    private let committee: Committee
-    /// Members of the committee that sent something wrong.
+    private let serving: [NodeCommittees.ServingMember]
+    /// Those that sent something wrong.
     private var liars: Set<Int> = []
 
     init(node: StorageNode, peers: RecoveryPeers, blob: BlobID) {
         self.node = node
         self.peers = peers
         self.blob = blob
-        committee = peers.committee
+        serving = peers.servingMembers
     }
 
     private var parameters: EncodingParameters { node.parameters }
@@ -72,13 +72,14 @@ struct BlobRecovery {
     /// Asks one peer after the other, and one more whenever answers take long: a silent one must
     /// not hold up what others have.
     private mutating func fetchMetadata() async -> VerifiedBlobMetadata? {
-        var rest = peers.order(in: committee).filter { !peers.isOwn(committee.members[$0]) }[...]
+        var rest = peers.order(of: serving.map(\.member))
+            .filter { !peers.isOwn(serving[$0].member) }[...]
         return await withTaskGroup(of: MetadataEvent.self) { group in
             var waiting = 0
             func askNext() {
                 guard let index = rest.popFirst() else { return }
                 waiting += 1
-                let (node, blob) = (peers.connection(to: committee.members[index]), blob)
+                let (node, blob) = (peers.connection(to: serving[index].member), blob)
                 group.addTask {
                     do throws(NodeError) {
                         return .answer(index, .success(try await node.metadata(of: blob)))
@@ -152,7 +153,7 @@ struct BlobRecovery {
         await withTaskGroup(of: Event.self) { group in
             func send(_ sources: [SymbolGathering.Source]) {
                 for source in sources {
-                    let node = peers.connection(to: committee.members[source.member])
+                    let node = peers.connection(to: serving[source.member].member)
                     let request = RecoverySymbolsRequest(
                         target: target,
                         axis,
@@ -181,7 +182,7 @@ struct BlobRecovery {
                     setTimer()
                 case .answer(let source, let result):
                     let proven = await judge(source, result, recovery, axis, target)
-                    gathering.ended(source.member, asked: source.slivers.count, with: proven)
+                    gathering.ended(source, with: proven)
                     if liars.contains(source.member) { gathering.exclude(source.member) }
                     send(gathering.requests())
                 }
@@ -223,8 +224,8 @@ struct BlobRecovery {
 
     /// Who has slivers of this axis, in the order in which they are to be asked.
     private func sources(_ axis: SliverAxis) -> [SymbolGathering.Source] {
-        peers.order(in: committee).filter { !liars.contains($0) }.map { index in
-            let slivers = committee.members[index].shards.map { shard in
+        peers.order(of: serving.map(\.member)).filter { !liars.contains($0) }.map { index in
+            let slivers = serving[index].shards.map { shard in
                 parameters.sliver(of: parameters.pair(on: ShardIndex(shard), of: blob), axis)
             }
             return SymbolGathering.Source(member: index, slivers: slivers)
@@ -246,7 +247,7 @@ struct BlobRecovery {
             note(error, of: source.member)
             return []
         }
-        if !peers.isOwn(committee.members[source.member]) {
+        if !peers.isOwn(serving[source.member].member) {
             received(symbols.reduce(0) { $0 + $1.encodedLength })
         }
         let asked = Set(source.slivers)
@@ -269,7 +270,7 @@ struct BlobRecovery {
 
     private mutating func note(_ error: NodeError, of index: Int) {
         switch error {
-        case .unreachable: peers.isUnreachable(committee.members[index])
+        case .unreachable: peers.isUnreachable(serving[index].member)
         case .malformed(let what): lied(index, what)
         case .refused, .cancelled: break
         }
@@ -277,7 +278,7 @@ struct BlobRecovery {
 
     private mutating func lied(_ index: Int, _ what: String) {
         guard liars.insert(index).inserted else { return }
-        node.notice(.lie(committee.members[index].node, blob, what))
+        node.notice(.lie(serving[index].member.node, blob, what))
     }
 
     /// Writes, as long as the blob is wanted.

@@ -1,5 +1,4 @@
 package import BlobModel
-internal import Ledger
 internal import Synchronization
 internal import SystemIO
 
@@ -7,72 +6,41 @@ internal import SystemIO
 package typealias ConnectPeer = @Sendable (CommitteeMember) -> any StorageNodeConnection
 
 /// The nodes that a node recovers from, itself among them: a symbol of an own sliver costs nothing.
+///
+/// Who they are and where they are reached is what the node has read in the ledger's blocks; those
+/// that have given up shards and still serve them are among them.
 final class RecoveryPeers: Sendable {
-    private static let refreshPause = Duration.seconds(30)
     /// How long one that did not answer is asked last.
     private static let unreachablePause = Duration.seconds(30)
 
     private struct State {
-        var committee: Committee
-        var connections: [NodeID: (member: CommitteeMember, node: any StorageNodeConnection)]
-        var refreshed: Duration?
+        var connections: [NodeID: (member: CommitteeMember, node: any StorageNodeConnection)] = [:]
         var lastUntil: [NodeID: Duration] = [:]
     }
 
-    private let ledger: any LedgerConnection
+    private let own: StorageNode
     private let connect: ConnectPeer
     /// Tells the ledger of a blob that was proven inconsistent.
     let invalidate: InvalidateBlob?
-    private let own: NodeID
-    private let time: any TimeSource
-    private let entropy: any Entropy
-    // Guards the committee and what is remembered of its members; held for no I/O.
-    private let state: Mutex<State>
+    // Guards what is remembered of peers; held for no I/O.
+    private let state = Mutex(State())
 
     init(
         own: StorageNode,
-        committee: Committee,
-        ledger: any LedgerConnection,
-        entropy: any Entropy,
         connect: @escaping ConnectPeer,
         invalidate: InvalidateBlob?
     ) {
-        self.ledger = ledger
-        self.invalidate = invalidate
+        self.own = own
         self.connect = connect
-        self.own = own.configuration.node
-        self.entropy = entropy
-        time = own.time
-        var connections: [NodeID: (member: CommitteeMember, node: any StorageNodeConnection)] = [:]
-        for member in committee.members where member.node == own.configuration.node {
-            connections[member.node] = (member, own)
-        }
-        state = Mutex(State(committee: committee, connections: connections))
+        self.invalidate = invalidate
     }
 
-    /// Asks the ledger now and then where the nodes are; while it is away, they are where they
-    /// were.
-    func refresh() async {
-        let now = time.uptime
-        let isDue = state.withLock { state in
-            if let refreshed = state.refreshed, now < refreshed + Self.refreshPause { return false }
-            state.refreshed = now
-            return true
-        }
-        guard isDue, let committee = try? await ledger.committee() else { return }
-        state.withLock { state in
-            guard committee.shardCount == state.committee.shardCount else { return }
-            state.committee = committee
-        }
-    }
-
-    var committee: Committee { state.withLock { $0.committee } }
+    var servingMembers: [NodeCommittees.ServingMember] { own.committees.servingMembers }
 
     func connection(to member: CommitteeMember) -> any StorageNodeConnection {
-        state.withLock { state in
-            if let known = state.connections[member.node],
-                known.member == member || member.node == own
-            {
+        if isOwn(member) { return own }
+        return state.withLock { state in
+            if let known = state.connections[member.node], known.member.isReached(like: member) {
                 return known.node
             }
             let node = connect(member)
@@ -81,29 +49,37 @@ final class RecoveryPeers: Sendable {
         }
     }
 
-    /// The members that hold shards: this node first, then the others in random order, those that
+    /// The members by their index: this node first, then the others in random order, those that
     /// did not answer last.
-    func order(in committee: Committee) -> [Int] {
-        var members = Array(committee.members.indices.filter { committee.members[$0].weight > 0 })
+    func order(of nodes: [CommitteeMember]) -> [Int] {
+        let entropy = own.configuration.entropy
+        var members = Array(nodes.indices)
         for index in members.indices.dropFirst() {
             members.swapAt(index, Int(entropy.uint64(below: UInt64(index) + 1)))
         }
-        let now = time.uptime
+        let now = own.time.uptime
         let late = state.withLock { state in
-            Set(members.filter { (state.lastUntil[committee.members[$0].node] ?? now) > now })
+            Set(members.filter { (state.lastUntil[nodes[$0].node] ?? now) > now })
         }
-        let isOwn = { committee.members[$0].node == self.own }
+        let isOwn = { self.isOwn(nodes[$0]) }
         return members.filter(isOwn)
             + members.filter { !isOwn($0) && !late.contains($0) }
             + members.filter { !isOwn($0) && late.contains($0) }
     }
 
-    func isOwn(_ member: CommitteeMember) -> Bool { member.node == own }
+    func isOwn(_ member: CommitteeMember) -> Bool { member.node == own.configuration.node }
 
     func isUnreachable(_ member: CommitteeMember) {
-        let until = time.uptime + Self.unreachablePause
+        let until = own.time.uptime + Self.unreachablePause
         state.withLock { $0.lastUntil[member.node] = until }
     }
 
-    func jitter() -> UInt64 { entropy.uint64(below: 1024) }
+    func jitter() -> UInt64 { own.configuration.entropy.uint64(below: 1024) }
+}
+
+extension CommitteeMember {
+    /// Whether both are reached at the same place with the same key.
+    fileprivate func isReached(like other: CommitteeMember) -> Bool {
+        address == other.address && networkKey == other.networkKey
+    }
 }

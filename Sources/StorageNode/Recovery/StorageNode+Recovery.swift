@@ -8,7 +8,7 @@
 
 internal import BlobModel
 internal import ErasureCoding
-package import Ledger
+internal import Ledger
 internal import Synchronization
 internal import SystemIO
 
@@ -24,6 +24,8 @@ package struct RecoveryStatus: Sendable, Equatable {
     package var bytesRebuilt = 0
     /// How many blobs miss something of a shard.
     package var missing: [UInt16: Int] = [:]
+    /// Shards that come from their former holders.
+    package var inTransfer: [UInt16] = []
     /// Whether every certified blob was looked at since the start.
     package var isScanned = false
 }
@@ -38,6 +40,10 @@ final class Recovery: Sendable {
         var isScanWanted = false
         /// Scanned up to here.
         var position: BlobID?
+        /// Shards that come from their former holders, and are not recovered meanwhile.
+        var inTransfer: Set<UInt16> = []
+        /// Whether anybody fetches shards from their former holders.
+        var isMigrating = false
         /// Counts what the driver should wake for.
         var signals: UInt64 = 0
     }
@@ -55,6 +61,7 @@ final class Recovery: Sendable {
             var status = state.status
             status.blobsIncomplete = state.queue.incomplete(at: now)
             status.missing = state.queue.missing
+            status.inTransfer = state.inTransfer.sorted()
             status.isScanned = status.isScanned && !state.isScanning && !state.isScanWanted
             return status
         }
@@ -70,6 +77,15 @@ final class Recovery: Sendable {
             return state.signals
         }
         waiters.reached(signals)
+    }
+
+    /// Other shards are to be fetched than before: everything is looked at once more.
+    func shardsHaveChanged(gained: [UInt16]) {
+        state.withLock { state in
+            state.inTransfer = state.isMigrating ? Set(gained) : []
+            state.isScanWanted = true
+        }
+        wake()
     }
 
     func wake() {
@@ -102,21 +118,10 @@ extension StorageNode {
     /// Recovers what is missing, until the task is cancelled; what can not be recovered because it
     /// is inconsistent is proven so to the others, and brought to the ledger by `invalidate`.
     package func recover(
-        _ ledger: any LedgerConnection,
         connect: @escaping ConnectPeer,
         invalidate: InvalidateBlob? = nil
     ) async {
-        guard let committee = try? configuration.genesis.committee() else {
-            preconditionFailure("The node was found in its committee when it started.")
-        }
-        let peers = RecoveryPeers(
-            own: self,
-            committee: committee,
-            ledger: ledger,
-            entropy: configuration.entropy,
-            connect: connect,
-            invalidate: invalidate
-        )
+        let peers = RecoveryPeers(own: self, connect: connect, invalidate: invalidate)
         await withTaskGroup(of: Bool.self) { group in
             var hasWaiter = false
             while !Task.isCancelled {
@@ -170,9 +175,26 @@ extension StorageNode {
         let length: UInt64
     }
 
+    /// What the node should have of a blob, secondary slivers first; without the shards that come
+    /// from their former holders.
+    private func namesToRecover(of blob: BlobID) -> [SliverName] {
+        let inTransfer = recovery.state.withLock { $0.inTransfer }
+        return (names(of: blob, .secondary) + names(of: blob, .primary)).filter {
+            inTransfer.isEmpty
+                || !inTransfer.contains(parameters.shard(holding: $0.pair, of: blob).rawValue)
+        }
+    }
+
     /// What is missing of a blob; nil when it is not certified any more, or everything is here.
     private func missing(of blob: BlobID) async throws(NodeError) -> Missing? {
-        let names = names(of: blob, .secondary) + names(of: blob, .primary)
+        try await missing(of: blob, namesToRecover(of: blob))
+    }
+
+    /// What of these slivers is missing; nil when the blob is not certified, or nothing is.
+    func missing(
+        of blob: BlobID,
+        _ names: [SliverName]
+    ) async throws(NodeError) -> Missing? {
         let epoch = cursor.epoch
         return try await reading { store throws(NodeStoreError) in
             guard let info = try store.info(of: blob), try store.isCertified(info, at: epoch) else {
@@ -212,7 +234,7 @@ extension StorageNode {
                 var found: [(BlobID, Missing)] = []
                 let page = try store.blobs(after: position, limit: Self.scanPage)
                 for (blob, info) in page where try store.isCertified(info, at: epoch) {
-                    let names = names(of: blob, .secondary) + names(of: blob, .primary)
+                    let names = namesToRecover(of: blob)
                     if let missing = try store.missing(of: blob, info, names) {
                         found.append((blob, missing))
                     }
@@ -287,7 +309,6 @@ extension StorageNode {
                 recovery.state.withLock { $0.queue.postponed(blob, until: due) }
                 return recovery.wake()
             }
-            await peers.refresh()
             var attempt = BlobRecovery(node: self, peers: peers, blob: blob)
             do throws(RecoveryFailure) {
                 try await attempt.run(missing)
@@ -324,7 +345,7 @@ extension StorageNode {
     }
 
     /// Whether the ledger may know what the node does not.
-    private var isBehind: Bool {
+    var isBehind: Bool {
         status.withLock { $0.isDiverged || $0.ledgerHeight > $0.cursor.block.height }
     }
 }

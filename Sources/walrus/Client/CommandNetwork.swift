@@ -46,6 +46,9 @@ struct CommandNetwork: Sendable {
         await access.close()
     }
 
+    /// How long a ledger may take to start again.
+    private static let ledgerPatience = Duration.seconds(10)
+
     private static func open(
         _ url: NetworkURL,
         isNewTrusted: Bool,
@@ -56,7 +59,12 @@ struct CommandNetwork: Sendable {
         }
         let embedded = EmbeddedEnvironment(logger: logger)
         do {
-            return try await NetworkAccess.open(url, embedded, client: environment)
+            return try await NetworkAccess.open(
+                url,
+                embedded,
+                client: environment,
+                patience: ledgerPatience
+            )
         } catch NetworkAccessError.fingerprintNeeded(let network) where isNewTrusted {
             guard case .remote(let endpoints, _) = url else {
                 preconditionFailure("Only a remote network has a fingerprint to ask for.")
@@ -64,7 +72,8 @@ struct CommandNetwork: Sendable {
             return try await NetworkAccess.open(
                 .remote(endpoints, genesis: network),
                 embedded,
-                client: environment
+                client: environment,
+                patience: ledgerPatience
             )
         } catch {
             throw ServiceFailure("\(error)")

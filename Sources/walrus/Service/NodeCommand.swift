@@ -13,10 +13,11 @@ internal import Transport
 struct NodeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "node",
-        abstract: "Run a storage node, register one, replace its disk, or see how nodes are.",
+        abstract: "Run a storage node, register one, replace its disk or keys, or see how all are.",
         subcommands: [
             NodeRunCommand.self, NodeRegisterCommand.self, NodeLeaveCommand.self,
             NodeReplaceCommand.self, NodeStatusCommand.self, NodeStandingCommand.self,
+            NodeRotateCommand.self, NodeVoteCommand.self,
         ],
         defaultSubcommand: NodeRunCommand.self
     )
@@ -79,13 +80,14 @@ struct NodeRunCommand: AsyncParsableCommand {
 
     private func serve() async throws {
         let logger = service.logger("walrus.node")
-        let keys = try KeyFile.load(service.key)
+        let ring = try KeyRing(service.key)
+        let keys = ring.base
         let (known, anyLedger) = try await RemoteLedger.open(
             network,
             genesis: genesis.isEmpty ? nil : try GenesisFile.load(genesis)
         )
         let committee = try known.committee()
-        let id = try await nodeID(keys, committee, anyLedger)
+        let id = try await nodeID(ring, committee, anyLedger)
         let ledger = anyLedger.following(as: id)
         let store = try openStore(known, id)
         var configuration = NodeConfiguration(
@@ -93,6 +95,7 @@ struct NodeRunCommand: AsyncParsableCommand {
             node: id,
             protocolKey: keys.voice
         )
+        configuration.laterKeys = { ring.voice($0) }
         configuration.joins = committee.index(of: id) == nil
         let parameters = try EncodingParameters(shardCount: committee.shardCount)
         let log = NodeLog(logger)
@@ -107,9 +110,7 @@ struct NodeRunCommand: AsyncParsableCommand {
             id,
             keys: keys,
             ledger: ledger,
-            parameters: parameters,
-            pool: BlockingPool(threads: 2, name: "migration"),
-            logger: logger
+            parameters: parameters
         )
         // It follows the ledger until the last request is answered, which may wait for a block.
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -124,6 +125,7 @@ struct NodeRunCommand: AsyncParsableCommand {
             try await serve(
                 node,
                 NodeAddress(node: id, keys: keys, ledger: ledger, logger: logger),
+                ring,
                 parameters
             )
             group.cancelAll()
@@ -135,6 +137,7 @@ struct NodeRunCommand: AsyncParsableCommand {
     private func serve(
         _ node: StorageNode,
         _ place: NodeAddress,
+        _ ring: KeyRing,
         _ parameters: EncodingParameters
     ) async throws {
         let (endpoint, logger) = (try service.endpoint(), place.logger)
@@ -155,7 +158,7 @@ struct NodeRunCommand: AsyncParsableCommand {
             try await HTTPServer.serve(
                 served,
                 at: endpoint,
-                identity: LedgerCommand.identity(for: endpoint, place.keys),
+                identity: identity(for: endpoint, ring),
                 limits: service.limits.serverLimits(logger),
                 logger: logger
             ) { address in
@@ -173,11 +176,11 @@ struct NodeRunCommand: AsyncParsableCommand {
     /// The node that the key is of: one of the genesis, or one that was registered later, for
     /// which the ledger has to answer.
     private func nodeID(
-        _ keys: ServiceKeys,
+        _ ring: KeyRing,
         _ committee: Committee,
         _ ledger: any LedgerConnection
     ) async throws -> NodeID {
-        let key = keys.voice.publicKey
+        let key = ring.base.voice.publicKey
         if let member = committee.members.first(where: { $0.protocolKey == key }) {
             return member.node
         }
@@ -190,13 +193,19 @@ struct NodeRunCommand: AsyncParsableCommand {
                     + "ledger does not say who came later: \(error)"
             )
         }
-        guard let record = records.first(where: { $0.protocolKey == key }) else {
+        guard let record = records.first(where: { $0.isNode(of: ring) }) else {
             throw ServiceFailure(
                 "\(service.key) is not the key of a node of this network; see "
                     + "`walrus node register`"
             )
         }
         return record.id
+    }
+
+    /// Whom the node is to its peers: whichever of its keys they expect.
+    private func identity(for endpoint: Endpoint, _ ring: KeyRing) throws -> TLSIdentity? {
+        if case .unix = endpoint { return nil }
+        return try TLSIdentity(key: ring.newest.network) { ring.identity($0) }
     }
 
     private func openStore(_ genesis: Genesis, _ node: NodeID) throws -> DiskNodeStore {
@@ -241,7 +250,7 @@ struct NodeAddress {
                     return
                 }
                 _ = try await sender.executeVolatile([
-                    .updateNode(node, address: address, networkKey: keys.network.publicKey)
+                    .updateNode(node, address: address, networkKey: record.networkKey)
                 ])
                 return logger.notice("the ledger has the address \(address) now")
             } catch LedgerError.executionFailed(_, let failure) {

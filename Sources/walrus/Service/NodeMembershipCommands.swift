@@ -36,15 +36,18 @@ enum VolatileSender {
 }
 
 extension CommandNetwork {
-    /// The record of the node with that protocol key, which it has or is about to get.
-    func node(_ keys: ServiceKeys) async throws -> NodeRecord {
-        guard
-            let record = try await access.ledger.nodes().first(where: {
-                $0.protocolKey == keys.voice.publicKey
-                    && $0.account == Address(of: keys.account.publicKey)
-            })
+    /// The record of the node with these keys.
+    func node(_ ring: KeyRing) async throws -> NodeRecord {
+        guard let record = try await access.ledger.nodes().first(where: { $0.isNode(of: ring) })
         else { throw ServiceFailure("the network has no node with that key") }
         return record
+    }
+}
+
+extension NodeRecord {
+    /// Whether a node has these keys: its account, and one of its protocol keys.
+    func isNode(of ring: KeyRing) -> Bool {
+        account == Address(of: ring.base.account.publicKey) && ring.speaks(as: protocolKey)
     }
 }
 
@@ -92,8 +95,9 @@ struct NodeRegisterCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await options.run { network in
-            let keys = try KeyFile.load(node.key)
-            let id = try await register(keys, network)
+            let ring = try KeyRing(node.key)
+            let keys = ring.base
+            let id = try await register(ring, network)
             if stake > 0 {
                 _ = try await VolatileSender.execute(
                     [.stake(id, amount: stake)],
@@ -110,31 +114,33 @@ struct NodeRegisterCommand: AsyncParsableCommand {
     }
 
     private func register(
-        _ keys: ServiceKeys,
+        _ ring: KeyRing,
         _ network: CommandNetwork
     ) async throws -> NodeID {
-        if let known = try? await network.node(keys) {
+        let keys = ring.newest
+        let account = ring.base.account
+        if let known = try? await network.node(ring) {
             // It is there: perhaps it had left.
             _ = try await VolatileSender.execute(
                 [.setCandidacy(known.id, true)],
-                by: keys.account,
+                by: account,
                 network
             )
             return known.id
         }
         let info = try await network.access.ledger.info()
         let registration = NodeRegistration(
-            account: Address(of: keys.account.publicKey),
+            account: Address(of: account.publicKey),
             name: name,
             protocolKey: keys.voice,
             networkKey: keys.network.publicKey,
             address: address,
             in: info.signingDomain
         )
-        let payer = try administrator.map { try KeyFile.load($0) } ?? keys
+        let payer = try administrator.map { try KeyFile.load($0).account } ?? account
         let receipt = try await VolatileSender.execute(
             [.registerNode(registration)],
-            by: payer.account,
+            by: payer,
             network
         )
         guard case .object(let id)? = receipt.results.first else {
@@ -162,11 +168,11 @@ struct NodeLeaveCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await options.run { network in
-            let keys = try KeyFile.load(node.key)
-            let record = try await network.node(keys)
+            let ring = try KeyRing(node.key)
+            let record = try await network.node(ring)
             _ = try await VolatileSender.execute(
                 [.setCandidacy(record.id, false)],
-                by: keys.account,
+                by: ring.base.account,
                 network
             )
             if options.json {
@@ -194,6 +200,12 @@ struct NodeStandingCommand: AsyncParsableCommand {
         let name: String
         let networkAddress: String
         let stake: Frost
+        let networkKey: String
+        let protocolKey: String
+        /// From the next epoch on that is settled.
+        let nextProtocolKey: String?
+        /// What it asks and offers, if it has voted.
+        let vote: NodeVote?
         let currentEpoch: Epoch
         /// Whether it wants shards in the epochs to come.
         let isCandidate: Bool
@@ -208,7 +220,7 @@ struct NodeStandingCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await options.run { network in
-            let record = try await network.node(try KeyFile.load(node.key))
+            let record = try await network.node(try KeyRing(node.key))
             let ledger = network.access.ledger
             let standing = try await ledger.standing(of: record.id)
             let state = try await ledger.epochState()
@@ -220,6 +232,10 @@ struct NodeStandingCommand: AsyncParsableCommand {
                 name: record.name,
                 networkAddress: record.address,
                 stake: record.stake,
+                networkKey: record.networkKey.description,
+                protocolKey: record.protocolKey.description,
+                nextProtocolKey: standing.nextProtocolKey?.description,
+                vote: standing.vote.map { NodeVote($0) },
                 currentEpoch: state.committee.epoch,
                 isCandidate: standing.isCandidate,
                 shardIds: shards(in: state.committee),
@@ -233,11 +249,15 @@ struct NodeStandingCommand: AsyncParsableCommand {
                 node       \(status.nodeId) (\(status.name))
                 address    \(status.networkAddress)
                 stake      \(status.stake) FROST
+                keys       network \(status.networkKey)
+                           protocol \(status.protocolKey)
                 epoch      \(status.currentEpoch)\(status.isSynced ? "" : ", shards on their way")
                 candidate  \(status.isCandidate ? "yes" : "no, it leaves")
                 shards     \(status.shardIds.map(String.init).joined(separator: " "))
                 """
             )
+            if let key = status.nextProtocolKey { print("next key   protocol \(key)") }
+            if let vote = status.vote { print("vote       \(vote)") }
             if let next = status.nextShardIds {
                 print("next       \(next.map(String.init).joined(separator: " "))")
             }

@@ -21,7 +21,8 @@ final class NetworkSession: Sendable {
     /// Connects.
     ///
     /// What nodes do wrong is logged to the error output: for a daemon that is its log; a command
-    /// says by itself what concerns its user, so it is `isQuiet`.
+    /// says by itself what concerns its user, so it is `isQuiet`. A command also waits for a ledger
+    /// that is being started again; a daemon goes on without.
     static func open(
         _ url: NetworkURL,
         isQuiet: Bool
@@ -52,7 +53,12 @@ final class NetworkSession: Sendable {
         do throws(NetworkAccessError) {
             let environment = EmbeddedEnvironment(logger: log)
             return NetworkSession(
-                try await NetworkAccess.open(url, environment, client: client)
+                try await NetworkAccess.open(
+                    url,
+                    environment,
+                    client: client,
+                    patience: isQuiet ? .seconds(10) : .zero
+                )
             )
         } catch {
             throw CommandFailure(error)
