@@ -48,6 +48,7 @@ let transport =
         sources: [
             "APIError.swift", "ByteRange.swift", "Endpoint.swift", "HTTPHeaders.swift",
             "JSONEnvelopes.swift", "NodeWire.swift", "QueryString.swift", "TransportError.swift",
+            "WireHealth.swift",
         ],
         swiftSettings: strict
     )
@@ -101,8 +102,7 @@ let fuzzers: [Target] =
         )
     ]
 
-let targets: [Target] =
-    fuzzers + [
+let modules: [Target] = [
     // Level 0: C, and bytes.
     .target(name: "CKernels"),
     .target(name: "CShims"),
@@ -289,6 +289,8 @@ let targets: [Target] =
     tests("EndToEndTests", ["walrusfs", "walrus", "lying-node"]),
     tests("DevnetTests", ["Transport", "walrus", "lying-node"]),
 ]
+
+let targets = modules + fuzzers
 
 let dependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

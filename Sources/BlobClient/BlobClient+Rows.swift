@@ -114,15 +114,13 @@ extension BlobClient {
             throw .corrupt(metadata.blobID, "Its slivers do not decode.")
         }
         let rows = Array(zip(missing, computed))
-        let wrong = await withTaskGroup(of: SliverIndex?.self) { group in
+        let areRight = await withTaskGroup(of: Bool.self) { group in
             for (row, bytes) in rows {
-                group.addTask { await self.coding.isRow(bytes, row, of: metadata) ? nil : row }
+                group.addTask { await self.coding.isRow(bytes, row, of: metadata) }
             }
-            return await group.reduce(nil) { $0 ?? $1 }
+            return await group.reduce(true) { $0 && $1 }
         }
-        if let wrong {
-            throw .corrupt(metadata.blobID, "Row \(wrong) is not what its slivers give.")
-        }
+        guard areRight else { throw .inconsistent(metadata.blobID) }
         return rows
     }
 }

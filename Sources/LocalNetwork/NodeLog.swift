@@ -29,7 +29,7 @@ package final class NodeLog: Sendable {
         case .diskFailed, .diverged: .critical
         case .damagedSliver, .damagedMetadata, .diskFull: .error
         case .lie, .inconsistent, .ledgerUnavailable, .syncFailed, .notRecovered: .warning
-        case .synced: .notice
+        case .synced, .invalidated: .notice
         case .dropped: .info
         case .deleted: .debug
         }

@@ -22,6 +22,8 @@ package enum NodeNotice: Sendable, CustomStringConvertible {
     case lie(NodeID, BlobID, String)
     /// Proven symbols of a blob give another sliver than its metadata describes.
     case inconsistent(BlobID)
+    /// The ledger says so from now on, because of proofs of this node or another.
+    case invalidated(BlobID)
 
     package var description: String {
         switch self {
@@ -40,6 +42,7 @@ package enum NodeNotice: Sendable, CustomStringConvertible {
         case .notRecovered(let blob, let what): "blob \(blob) is not recovered yet: \(what)"
         case .lie(let node, let blob, let what): "node \(node) lies about blob \(blob): \(what)"
         case .inconsistent(let blob): "blob \(blob) was encoded inconsistently"
+        case .invalidated(let blob): "blob \(blob) is invalid, and is not served any more"
         }
     }
 }
@@ -61,6 +64,7 @@ extension NodeNotice {
         case .notRecovered: "not_recovered"
         case .lie: "lie"
         case .inconsistent: "inconsistent"
+        case .invalidated: "invalidated"
         }
     }
 
@@ -68,6 +72,6 @@ extension NodeNotice {
     static let names = [
         "damaged_sliver", "disk_full", "disk_failed", "diverged", "ledger_unavailable", "deleted",
         "synced", "sync_failed", "dropped", "damaged_metadata", "not_recovered", "lie",
-        "inconsistent",
+        "inconsistent", "invalidated",
     ]
 }

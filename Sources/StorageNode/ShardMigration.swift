@@ -34,7 +34,7 @@ extension StorageNode {
     private static let blockPatience = Duration.seconds(20)
 
     /// Does for each epoch what it asks of the node, until the task is cancelled.
-    func followEpochs(_ migration: ShardMigration) async {
+    func followEpochs(_ migration: ShardMigration, invalidate: InvalidateBlob?) async {
         var settled: Epoch?
         while !Task.isCancelled {
             // Read before looking, so that no block slips through between.
@@ -43,7 +43,7 @@ extension StorageNode {
             // What past epochs asked of the node is of no use any more.
             if settled != epoch, !isBehind {
                 do {
-                    try await settle(migration)
+                    try await settle(migration, invalidate: invalidate)
                     settled = epoch
                     if committees.current.epoch == epoch { haveShards() }
                 } catch {
@@ -69,9 +69,12 @@ extension StorageNode {
     /// of epochs asks of the node, once.
     ///
     /// Throws when something is missing still; what is here is not fetched again.
-    package func settle(_ migration: ShardMigration) async throws {
+    package func settle(
+        _ migration: ShardMigration,
+        invalidate: InvalidateBlob? = nil
+    ) async throws {
         let committees = committees
-        let count = try await syncShards(committees, migration)
+        let count = try await syncShards(committees, migration, invalidate)
         if committees.isChanging, committees.current.index(of: configuration.node) != nil {
             try await writing { store throws(NodeStoreError) in try store.synchronize() }
             try await migration.report(committees.current.epoch)
@@ -84,10 +87,15 @@ extension StorageNode {
     /// that were.
     private func syncShards(
         _ committees: NodeCommittees,
-        _ migration: ShardMigration
+        _ migration: ShardMigration,
+        _ invalidate: InvalidateBlob?
     ) async throws(NodeError) -> Int {
         let epoch = committees.current.epoch
-        let peers = RecoveryPeers(own: self, connect: migration.peer)
+        let peers = RecoveryPeers(
+            own: self,
+            connect: migration.peer,
+            invalidate: invalidate
+        )
         var count = 0
         for shard in committees.gained(by: configuration.node) {
             for holder in committees.formerHolders(of: shard, besides: configuration.node) {

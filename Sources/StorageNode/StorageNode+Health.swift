@@ -10,16 +10,19 @@ extension StorageNode {
         let scrub = scrubStatus
         let own = status.committees.shards(of: configuration.node)
         let isBehind = !status.hasHeard || status.ledgerHeight > status.cursor.block.height
-        let isSettled = status.settledEpoch == status.committees.current.epoch
         let recovering = recovery.missing.keys.sorted()
         return NodeHealth(
             uptimeSeconds: UInt64(max(0, (time.uptime - started).components.seconds)),
             epoch: status.cursor.epoch,
-            publicKey: configuration.protocolKey.publicKey,
+            publicKey: (protocolKey(in: status.committees.current) ?? configuration.protocolKey)
+                .publicKey,
             node: configuration.node,
             status: status.isDiverged
                 ? .standby
-                : isBehind ? .catchingUp : recovery.blobsIncomplete == 0 ? .active : .recovering,
+                : isBehind
+                    ? .catchingUp
+                    : recovery.blobsIncomplete == 0 && recovery.inTransfer.isEmpty
+                        ? .active : .recovering,
             shards: own,
             height: status.cursor.block.height,
             ledgerHeight: max(status.ledgerHeight, status.cursor.block.height),
@@ -33,11 +36,7 @@ extension StorageNode {
                 damaged: UInt64(scrub.damaged)
             ),
             // A shard of which something is known to be missing is counted once.
-            inTransfer: isSettled
-                ? []
-                : status.committees.gained(by: configuration.node).filter {
-                    !recovering.contains($0)
-                },
+            inTransfer: recovery.inTransfer.filter { own.contains($0) && !recovering.contains($0) },
             readOnly: status.committees.served(by: configuration.node).subtracting(own).sorted(),
             divergence: status.divergence,
             isLedgerSilent: status.isLedgerSilent

@@ -31,10 +31,8 @@ extension StorageNode {
             }
         }
         if let flaw { throw .refused(.invalidProof, "The proof shows nothing: \(flaw).") }
-        return domain.sign(
-            .invalidBlobID(epoch: try voice().epoch, blob: blob),
-            with: configuration.protocolKey
-        )
+        let (epoch, _, key) = try voice()
+        return domain.sign(.invalidBlobID(epoch: epoch, blob: blob), with: key)
     }
 
     /// Like `reading`, but refuses if the ledger says that the blob is invalid.

@@ -144,7 +144,9 @@ extension StorageNode {
         if migration != nil { expectShards() }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.follow(ledger) }
-            if let migration { group.addTask { await self.followEpochs(migration) } }
+            if let migration {
+                group.addTask { await self.followEpochs(migration, invalidate: invalidate) }
+            }
             group.addTask { await self.collectGarbageForEver() }
             group.addTask { await self.recover(connect: connect, invalidate: invalidate) }
             group.addTask { await self.scrubForEver() }

@@ -67,3 +67,17 @@ package struct BodyWriter {
 
     package func write(_ bytes: [UInt8]) async throws { try await emit(bytes) }
 }
+
+extension ServerResponse {
+    /// The answer of `/v1/ready`: 200 when nothing is in the way, 503 and what is otherwise.
+    package static func readiness(obstacles: [String]) throws -> ServerResponse {
+        guard !obstacles.isEmpty else { return try .success("ready") }
+        return .failure(
+            APIError(
+                .unavailable,
+                reason: "NOT_READY",
+                message: obstacles.joined(separator: "; ")
+            )
+        )
+    }
+}

@@ -69,12 +69,12 @@ internal import Testing
             let told = try net.waitForHealth(2)
             #expect(told.output.contains("its chain is not the ledger's"), "\(told)")
             #expect(told.output.contains("Standby"), "\(told)")
-            let other = try makeFile(scratch.path + "/other", count: 10)
-            #expect(try net.client.walrus("store", other).status != 0)
-            #expect(try net.client.reads(blob, as: file))
             try Wait.until("the ledger does not say so") {
                 try forked.text().contains("event=diverged")
             }
+            let other = try makeFile(scratch.path + "/other", count: 10)
+            #expect(try net.client.walrus("store", other).status != 0)
+            #expect(try net.client.reads(blob, as: file))
             #expect(value("walrus_ledger_ready", in: try forked.metrics()) == 0)
             net.ledger?.end()
 

@@ -92,45 +92,17 @@ extension NodeMachine {
         _ entropy: any Entropy,
         connect: @escaping ConnectPeer
     ) -> ShardMigration {
-        let (identity, world) = (identity, site.world)
-        let time = site.time(of: index)
+        let identity = identity
         let sender = TransactionSender(
             ledger: ledger,
             account: key,
             journal: MemoryTransactionJournal(),
-            time: time,
+            time: site.time(of: index),
             entropy: entropy
-        )
-        let environment = ClientEnvironment(
-            time: time,
-            entropy: entropy,
-            compute: BlockingPool(threads: 0),
-            spawn: { world.start($0) }
         )
         return ShardMigration(
             connect: { connect($0) as? any ShardSource },
-            recover: { (name, metadata) throws(NodeError) in
-                let bytes: [UInt8]
-                do {
-                    let client = try await BlobClient.make(
-                        ledger: ledger,
-                        environment: environment,
-                        connect: connect
-                    )
-                    bytes = try await client.read(
-                        name.blob,
-                        range: 0..<metadata.unencodedLength,
-                        authentication: .store
-                    )
-                } catch {
-                    throw .unreachable("\(error)")
-                }
-                let parameters = metadata.parameters
-                guard let encoded = try? RedStuffEncoder(parameters).encode(bytes),
-                    encoded.blobID == name.blob
-                else { throw .malformed("\(name.blob) is another") }
-                return encoded.sliver(name.axis, parameters.sliver(of: name.pair, name.axis))
-            },
+            peer: connect,
             report: { epoch in
                 _ = try await sender.executeVolatile([.reportSync(identity, epoch: epoch)])
             }

@@ -67,12 +67,11 @@ import Testing
             invalidate: InvalidateBlob? = nil,
             until isDone: @escaping @Sendable (RecoveryStatus) async throws -> Bool
         ) async throws {
-            let (ledger, node, peers) = (network.ledger, node, network.connections(connect))
+            let (node, peers) = (node, network.connections(connect))
             let sender = network.sender()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     await node.recover(
-                        ledger,
                         connect: peers,
                         invalidate: invalidate ?? { try await sender.invalidate($0) }
                     )

@@ -226,7 +226,12 @@ class Scale:
         os.close(file)
         step('extents: remove', lambda: os.unlink(path))
         step('extents: remount', self.remount)
-        used = os.statvfs(self.mountpoint)
+        # What was removed last goes in steps, between other work.
+        for _ in range(600):
+            used = os.statvfs(self.mountpoint)
+            if used.f_blocks == used.f_bfree:
+                break
+            time.sleep(0.1)
         assert used.f_blocks == used.f_bfree, 'bytes are used by nothing'
 
 

@@ -35,7 +35,8 @@ struct BlobInvalidation {
         let committee = node.committees.current
         var tally = AttestationTally(committee: committee, blob: blob)
         await withTaskGroup(of: Event.self) { group in
-            for index in peers.order(in: committee) {
+            for index in peers.order(of: committee.members)
+            where committee.members[index].weight > 0 {
                 let connection = peers.connection(to: committee.members[index])
                 group.addTask { .answer(index, await ask(connection)) }
             }

@@ -78,11 +78,22 @@ extension StorageNode {
             }
             guard let missing else { return nil }
             var attempt = BlobRecovery(node: self, peers: peers, blob: blob)
-            try await attempt.run(missing)
+            do throws(RecoveryFailure) {
+                try await attempt.run(missing)
+            } catch .inconsistent(let metadata, let proof) {
+                let invalidation = BlobInvalidation(
+                    node: self,
+                    peers: peers,
+                    metadata: metadata,
+                    proof: proof
+                )
+                try await invalidation.run()
+            }
             return nil
         } catch {
             switch error {
             case .notWanted: return nil
+            case .inconsistent: return "\(blob): it was encoded inconsistently"
             case .failed(let what): return "\(blob): \(what)"
             }
         }
