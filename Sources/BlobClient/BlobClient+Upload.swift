@@ -107,8 +107,7 @@ extension BlobClient {
                 case .hopeless:
                     isDecided = true
                     group.cancelAll()
-                    let failure = self.failure(of: tally, blob.blobID, lastError)
-                    decided.resolve(.failure(failure))
+                    decided.resolve(.failure(failure(of: tally, blob.blobID, lastError)))
                 }
             }
         }

@@ -1,7 +1,7 @@
 internal import Glibc
 
-// `make fuzz`: libFuzzer, which has the main function, on one target. The name is in the environment,
-// because the command line is libFuzzer's; "list" prints the names.
+// `make fuzz`: libFuzzer, which has the main function, on one target. The name is in the
+// environment, because the command line is libFuzzer's; "list" prints the names.
 
 private let target: FuzzTarget = {
     let name = unsafe getenv("WALRUS_FUZZ_TARGET").map { unsafe String(cString: $0) } ?? ""
