@@ -92,11 +92,15 @@ class Daemon:
         self.process.send_signal(number)
 
     def end(self, number=signal.SIGKILL):
-        """Ends the process, and waits until it has."""
+        """Ends the process, and waits until it has; returns its status."""
         if self.process.poll() is None:
             self.process.send_signal(number)
+        return self.wait(number)
+
+    def wait(self, number):
+        """Waits until the process, which was sent that signal, has ended; returns its status."""
         try:
-            self.process.wait(PROCESS_SECONDS)
+            return self.process.wait(PROCESS_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -153,9 +157,11 @@ class Node:
 
     def stop(self):
         """Ends it as a service manager does."""
-        self.daemon.end(signal.SIGTERM)
-        if self.daemon.process.returncode != 0:
-            raise Failure(f"{self.name} ended with {self.daemon.process.returncode}")
+        self.ended(self.daemon.end(signal.SIGTERM))
+
+    def ended(self, status):
+        if status != 0:
+            raise Failure(f"{self.name} ended with {status}")
 
     def wipe(self):
         """Loses its disk, and gets an empty one."""
@@ -268,7 +274,8 @@ class Network:
         for node in self.nodes:
             node.daemon.send(signal.SIGTERM)
         for node in self.nodes:
-            node.stop()
+            # A second signal would not wait for an orderly end.
+            node.ended(node.daemon.wait(signal.SIGTERM))
 
     def close(self):
         """Ends whatever runs."""

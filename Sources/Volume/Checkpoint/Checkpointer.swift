@@ -49,10 +49,12 @@ package actor Checkpointer {
 
     // A step in flight, and those who wait for its end.
     private(set) var isRunning = false
-    private var waiters: [CheckedContinuation<Void, Never>] = []
+    private(set) var waiters: [CheckedContinuation<Void, Never>] = []
 
-    /// Cuts made, and the number of the last one whose checkpoint is published.
-    private var cutsMade: UInt64 = 0
+    /// Cuts begun, and the number of the last one whose checkpoint is published.
+    ///
+    /// One under way may have been taken before a change: who waits for that needs the next.
+    private var cutsBegun: UInt64 = 0
     private var cutsPublished: UInt64 = 0
     private var lastStart: Duration?
     private var snapshot: (any CutSnapshot)?
@@ -165,7 +167,7 @@ package actor Checkpointer {
     /// - Throws: The failure that does not pass, or the last one when patience ran out; nothing
     ///   is lost, and the work goes on in `run`.
     package func sync(patience: Duration? = nil) async throws(CheckpointError) {
-        let needed = cutsMade + 1
+        let needed = cutsBegun + 1
         let start = environment.time.uptime
         var pause = environment.settings.retryFirst
         while cutsPublished < needed {
@@ -341,7 +343,7 @@ package actor Checkpointer {
                 try work.finish(generation: generation, head)
             }
             try await note(.finished)
-            cutsPublished = cutsMade
+            cutsPublished = cutsBegun
             isConcluded = true
         case .stop(let reason):
             try await stop(reason)
@@ -402,8 +404,8 @@ package actor Checkpointer {
 
     private func cut(_ work: CheckpointWork) async throws(CheckpointError) {
         let bytes = environment.source.unpublished().bytes
+        cutsBegun += 1
         let cut = try await environment.blocking { () throws(CheckpointError) in try work.cut() }
-        cutsMade += 1
         bytesInCut = bytes
         guard !cut.isEmpty || machine?.head == nil else {
             cut.snapshot.close()
@@ -415,7 +417,7 @@ package actor Checkpointer {
                 }
                 try work.files.removeCuts(except: nil)
             }
-            cutsPublished = cutsMade
+            cutsPublished = cutsBegun
             isConcluded = true
             machine?.handle(.cutWasEmpty)
             return

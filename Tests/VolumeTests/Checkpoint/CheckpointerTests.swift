@@ -1,10 +1,12 @@
 import BlobModel
 import Codec
+import Dispatch
 import Synchronization
 import SystemIO
 import Testing
-import Volume
 import VolumeFormat
+
+@testable import Volume
 
 @Suite struct CheckpointerTests {
     @Test func whatIsPublishedIsThereElsewhere() async throws {
@@ -22,6 +24,41 @@ import VolumeFormat
         #expect(try world.files.list("/state/packs") == [])
         #expect(try world.files.list("/state/cuts") == [])
         #expect(world.source.cutInFlight() == nil)
+    }
+
+    /// Found by `Tests/Chaos`: fsync(2) with fsync=network returned when a cut was published that
+    /// had been taken just before the change.
+    @Test func aSyncDuringACutWaitsForTheNext() async throws {
+        let world = ModelWorld()
+        let (source, ledger) = (world.source, world.ledger)
+        let during = Mutex<Task<UInt64?, any Error>?>(nil)
+        let opened = Mutex<Checkpointer?>(nil)
+        var environment = world.environment()
+        environment.faultPlan = { point in
+            guard point == .cut, during.withLock({ $0 == nil }),
+                let checkpointer = opened.withLock({ $0 })
+            else { return }
+            source.write([4, 5, 6])
+            let isWaiting = DispatchSemaphore(value: 0)
+            let task = Task {
+                try await checkpointer.sync()
+                return ledger.head?.sequence
+            }
+            during.withLock { $0 = task }
+            _ = Task {
+                while await checkpointer.waiters.isEmpty { await Task.yield() }
+                isWaiting.signal()
+            }
+            isWaiting.wait()
+        }
+        let checkpointer = Checkpointer(environment)
+        try await checkpointer.open()
+        opened.withLock { $0 = checkpointer }
+        source.write([1, 2, 3])
+        try await checkpointer.sync()
+        let task = try #require(during.withLock { $0 })
+        #expect(try await task.value == 2)
+        try await world.verifyAttach()
     }
 
     @Test func aSecondCheckpointStoresOnlyWhatChanged() async throws {
