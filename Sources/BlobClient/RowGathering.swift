@@ -46,7 +46,7 @@ package struct RowGathering {
     /// Rows that take long, and others have come instead.
     package var late: Set<SliverIndex> { underWay.intersection(slow) }
 
-    /// The rows to ask for now, so that at most `limit` are under way.
+    /// The rows to ask for next, so that at most `limit` are under way.
     package mutating func requests(limit: Int) -> [SliverIndex] {
         var requests: [SliverIndex] = []
         while !isComplete, underWay.count - late.count < limit, let row = next() {

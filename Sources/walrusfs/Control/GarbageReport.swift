@@ -2,7 +2,7 @@ internal import Foundation
 internal import SystemIO
 internal import Volume
 
-/// What is on its way out of the network, and what stays for now; a part of `status --json`.
+/// What is on its way out of the network, and what stays; a part of `status --json`.
 struct GarbageReport: Codable, Sendable {
     /// Blobs that are retired and not deleted, and their encoded bytes.
     var retired = 0
