@@ -77,18 +77,7 @@ extension StorageNode {
                 throw .failed("\(error)")
             }
             guard let missing else { return nil }
-            var attempt = BlobRecovery(node: self, peers: peers, blob: blob)
-            do throws(RecoveryFailure) {
-                try await attempt.run(missing)
-            } catch .inconsistent(let metadata, let proof) {
-                let invalidation = BlobInvalidation(
-                    node: self,
-                    peers: peers,
-                    metadata: metadata,
-                    proof: proof
-                )
-                try await invalidation.run()
-            }
+            try await recoverOrInvalidate(blob, missing, peers)
             return nil
         } catch {
             switch error {

@@ -309,23 +309,10 @@ extension StorageNode {
                 recovery.state.withLock { $0.queue.postponed(blob, until: due) }
                 return recovery.wake()
             }
-            var attempt = BlobRecovery(node: self, peers: peers, blob: blob)
-            do throws(RecoveryFailure) {
-                try await attempt.run(missing)
-            } catch .inconsistent(let metadata, let proof) {
-                let invalidation = BlobInvalidation(
-                    node: self,
-                    peers: peers,
-                    metadata: metadata,
-                    proof: proof
-                )
-                try await invalidation.run()
-                // Nothing is missing of it any more, once its block is here.
-                recovery.state.withLock { $0.queue.finished(blob, at: time.uptime) }
-                return recovery.wake()
-            }
+            let isRecovered = try await recoverOrInvalidate(blob, missing, peers)
             recovery.state.withLock { state in
-                state.status.blobsRecovered += 1
+                // Of an invalid one nothing is missing any more, once its block is here.
+                if isRecovered { state.status.blobsRecovered += 1 }
                 state.queue.finished(blob, at: time.uptime)
             }
         } catch {
@@ -342,6 +329,32 @@ extension StorageNode {
             }
         }
         recovery.wake()
+    }
+
+    /// Recovers what is missing of a blob; one that can not be, because it was encoded
+    /// inconsistently, is proven so to the others and brought to the ledger.
+    ///
+    /// - Returns: Whether it was recovered.
+    @discardableResult
+    func recoverOrInvalidate(
+        _ blob: BlobID,
+        _ missing: Missing,
+        _ peers: RecoveryPeers
+    ) async throws(RecoveryFailure) -> Bool {
+        var attempt = BlobRecovery(node: self, peers: peers, blob: blob)
+        do throws(RecoveryFailure) {
+            try await attempt.run(missing)
+            return true
+        } catch .inconsistent(let metadata, let proof) {
+            let invalidation = BlobInvalidation(
+                node: self,
+                peers: peers,
+                metadata: metadata,
+                proof: proof
+            )
+            try await invalidation.run()
+            return false
+        }
     }
 
     /// Whether the ledger may know what the node does not.
