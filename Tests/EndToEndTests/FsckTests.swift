@@ -11,7 +11,7 @@ internal import Testing
     /// The check of a volume whose process was killed; it is gone a moment after the signal.
     private func fsckAfterKill(_ fixture: Fixture) throws -> ToolResult {
         var result = try fsck(fixture, "volume")
-        for _ in 0..<100 where result.status == 8 { result = try fsck(fixture, "volume") }
+        for _ in 0..<2000 where result.status == 8 { result = try fsck(fixture, "volume") }
         return result
     }
 
