@@ -153,7 +153,8 @@ class Remount:
         unpublished = self.status('unpublishedBytes')
         print(f'{unpublished >> 20} MiB and {self.files} files written in '
               f'{time.monotonic() - start:.0f} s, nothing of it published', flush=True)
-        assert unpublished >= self.mebibytes * PIECE
+        # The figure leaves out the little that was written while a cut was taken.
+        assert unpublished > 0.9 * self.mebibytes * PIECE
         self.kill()
         self.remount('the network stands still', 0)
         rows = self.dirty_rows()
