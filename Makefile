@@ -18,7 +18,7 @@ BENCH ?=
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: run setup test-setup build build-tests test mount-test check crash format format-check \
-	bench bench-encoder bench-files bench-network bench-workloads chaos conformance stress simulate sanitize fuzz golden install uninstall clean
+	bench bench-encoder bench-files bench-network bench-remount bench-workloads chaos conformance stress simulate sanitize fuzz golden install uninstall clean
 
 run: setup build
 	@mkdir -p $(MOUNTPOINT)
@@ -154,6 +154,11 @@ MINUTES ?= 10
 CHAOS_SEED ?=
 chaos: build test-setup
 	python3 Tests/Chaos/chaos.py $(BIN) $$(($(MINUTES) * 60)) $(CHAOS_SEED)
+
+# A mount that is killed with a GiB and a million changed rows that nobody has published, and how long it
+# takes to come back; `BENCH='100 100000'` for fewer MiB and rows.
+bench-remount: build
+	python3 Tests/Stress/remount.py $(BIN) $(BENCH)
 
 # Storing and reading with 0, 1 and f nodes down, and what it takes to make a wiped node whole; root only.
 bench-network: build

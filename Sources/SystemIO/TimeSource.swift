@@ -78,6 +78,7 @@ package final class ManualTimeSource: TimeSource {
         var wall: Duration
         var uptime = Duration.zero
         var ids: UInt64 = 0
+        var begun: UInt64 = 0
         var sleepers: [Sleeper] = []
     }
 
@@ -98,6 +99,10 @@ package final class ManualTimeSource: TimeSource {
 
     /// How many tasks sleep; lets a test wait until one does.
     package var sleeperCount: Int { state.withLock { $0.sleepers.count } }
+
+    /// How many sleeps have begun, those included that are over; lets a test wait until a task that
+    /// it has woken for another reason sleeps again.
+    package var sleepsBegun: UInt64 { state.withLock { $0.begun } }
 
     /// Moves both clocks forward and wakes those whose time has come, earliest first.
     package func advance(by duration: Duration) {
@@ -128,6 +133,7 @@ package final class ManualTimeSource: TimeSource {
                     if Task.isCancelled { return .failure(CancellationError()) }
                     if duration <= .zero { return .success(()) }
                     let wakes = state.uptime + duration
+                    state.begun += 1
                     state.sleepers.append(
                         Sleeper(id: id, wakes: wakes, continuation: continuation)
                     )

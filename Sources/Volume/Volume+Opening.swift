@@ -1,6 +1,7 @@
 package import SQLite
 internal import Synchronization
 package import SystemIO
+internal import VolumeFormat
 
 extension Volume {
     /// Opens the volume of a state directory, which stays held as long as the volume lives.
@@ -36,6 +37,15 @@ extension Volume {
         } catch {
             throw .volume(error)
         }
+    }
+
+    /// Whether there is nothing of a volume here: no record in the log, no root in the database.
+    ///
+    /// No state directory that was made in order is ever so, not even that of an empty volume:
+    /// what was in it is lost.
+    package func isBlank() throws(VolumeError) -> Bool {
+        guard log.lastLSN == 0 else { return false }
+        return try value(of: .inodes, RowKey.number(InodeNumber.root.rawValue)) == nil
     }
 
     static func open(

@@ -52,8 +52,11 @@ package final class Volume: MountableVolume {
         try locked { (core) throws(VolumeError) in try core.makeRoot() }
     }
 
-    /// Where bytes are read that the log no longer has.
-    package func setPlacedReader(_ reader: any PlacedReader) {
+    /// Where bytes are read that the log no longer has; nil: nowhere any more.
+    ///
+    /// A reader asks the volume where they are, so each holds the other. Who opens volumes one
+    /// after another takes the reader out in the end; who lives for one volume need not.
+    package func setPlacedReader(_ reader: (any PlacedReader)?) {
         seams.withLock { $0.placedReader = reader }
     }
 

@@ -36,28 +36,41 @@ enum Terminal {
 /// One line that is written over and over; nothing when nobody looks.
 struct ProgressLine {
     private static let width = 24
+    private static let clear = "\r\u{1B}[K"
     private var isShown = false
+    private var hasBar = false
 
     mutating func show(_ progress: Progress) {
         guard Terminal.isWatched else { return }
-        var line = "\r\u{1B}[K"
-        if progress.total > 0 {
-            let share = min(1, Double(progress.done) / Double(progress.total))
-            let filled = Int(share * Double(Self.width))
-            let bar =
-                String(repeating: "#", count: filled)
-                + String(repeating: ".", count: Self.width - filled)
-            line += "[\(bar)] \(Int(share * 100)) %  "
-        }
+        var line = Self.clear
+        hasBar = progress.total > 0
+        if hasBar { line += Self.bar(Double(progress.done) / Double(progress.total)) }
         line += progress.step
         if progress.done > 0 { line += "  \(Terminal.bytes(progress.done))" }
         write(line)
         isShown = true
     }
 
+    private static func bar(_ share: Double) -> String {
+        let share = min(1, share)
+        let filled = Int(share * Double(width))
+        let bar =
+            String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
+        return "[\(bar)] \(Int(share * 100)) %  "
+    }
+
+    /// Ends the line when all is done: a bar stays, full, and says what is.
+    ///
+    /// What was estimated before may have come to less: bytes that compress, or are known already.
+    mutating func complete(_ what: String) {
+        guard isShown, hasBar else { return finish() }
+        write(Self.clear + Self.bar(1) + what + "\n")
+        isShown = false
+    }
+
     mutating func finish() {
         guard isShown else { return }
-        write("\r\u{1B}[K")
+        write(Self.clear)
         isShown = false
     }
 

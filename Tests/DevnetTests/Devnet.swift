@@ -65,7 +65,7 @@ final class Devnet {
         guard let process = report.processes.first(where: { $0.name == name }) else {
             throw ToolFailure("there is no \(name)")
         }
-        kill(process.pid, SIGKILL)
+        try Killing.now(process.pid)
     }
 
     /// Ends the devnet itself by force, and waits until what it started has noticed.
@@ -218,23 +218,35 @@ struct NetworkClient: Sendable {
     }
 }
 
-/// A port that nobody listens on at the moment.
+/// A port that nobody listens on, for a service that has to be told one.
 enum FreePort {
+    /// Below those that the kernel gives out by itself, so that nobody gets it in between.
     static func find() throws -> UInt16 {
+        let path = "/proc/sys/net/ipv4/ip_local_port_range"
+        let range = try String(contentsOfFile: path, encoding: .utf8)
+        guard let end = range.split(whereSeparator: \.isWhitespace).first.flatMap({ UInt16($0) }),
+            end > 10_001
+        else { throw ToolFailure("\(path): \(range)") }
+        for _ in 0..<1000 {
+            let port = UInt16.random(in: 10_000..<end)
+            if isFree(port) { return port }
+        }
+        throw ToolFailure("no port below \(end) is free")
+    }
+
+    private static func isFree(_ port: UInt16) -> Bool {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
         address.sin_addr.s_addr = UInt32(INADDR_LOOPBACK).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+        let length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        return unsafe withUnsafePointer(to: address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                guard unsafe bind(descriptor, pointer, length) == 0 else { return Int32(-1) }
-                return unsafe getsockname(descriptor, pointer, &length)
+                unsafe bind(descriptor, pointer, length) == 0
             }
         }
-        guard result == 0 else { throw ToolFailure("no port: \(errno)") }
-        return UInt16(bigEndian: address.sin_port)
     }
 }
 

@@ -244,7 +244,8 @@ internal import Transport
             try net.startLedger()
             let node = try net.startNode("node-01")
             let address = try #require(net.address(of: "node-01"))
-            async let answer = askInVain(address, milliseconds: 2000)
+            // Shorter than a server that stops waits, and else as long as can be.
+            async let answer = askInVain(address, milliseconds: 2500)
             try waitForRequests(1, node)
             node.send(SIGTERM)
             try waitForStopping(node)

@@ -9,15 +9,7 @@ struct AdoptTests {
     @Test func aCopyGoesOnWhereTheOriginalIsGone() throws {
         try Scratch.with { scratch in
             let fixture = try Fixture(scratch)
-            let devnet = try Devnet.start(
-                fixture,
-                in: scratch.path + "/devnet",
-                nodes: 4,
-                "--n-shards",
-                "10",
-                "--lease-patience",
-                "1s"
-            )
+            let devnet = try Devnet.startSmall(fixture, leasePatience: "1s")
             try fixture.walrusfs("create", "--network", devnet.network, "volume")
             let own = try fixture.failing("walrusfs", "adopt", "volume")
             #expect(own.status == 64 && own.errors.contains("no copy"), "\(own)")
@@ -27,11 +19,10 @@ struct AdoptTests {
             try Tool.script("echo published > both", in: fixture.mountpoint)
             try fixture.walrusfs("sync", fixture.mountpoint)
             // Nothing is published while the ledger stands still.
-            let ledger = try #require(devnet.processes.first { $0.role == "ledger" }).pid
-            #expect(kill(ledger, SIGSTOP) == 0)
+            devnet.signalLedger(SIGSTOP)
             try Tool.script("seq 1 40000 > mine; sync mine", in: fixture.mountpoint)
-            #expect(kill(try fixture.mountPID(), SIGKILL) == 0)
-            #expect(kill(ledger, SIGCONT) == 0)
+            try Killing.now(fixture.mountPID())
+            devnet.signalLedger(SIGCONT)
             let copy = try Machine(fixture, "copy")
             try Tool.succeed("cp", ["-a", scratch.path + "/home/volumes", copy.home + "/volumes"])
             _ = try Tool.run("umount", ["-l", fixture.mountpoint])

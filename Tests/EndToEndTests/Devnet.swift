@@ -22,16 +22,21 @@ struct Devnet {
     private let supervisor: Process
 
     /// Starts one, or goes on with the one in `folder`; returns when all of it answers.
-    static func start(
-        _ fixture: Fixture,
-        in folder: String,
-        nodes: Int = 10,
-        _ options: String...
-    ) throws -> Devnet {
-        try start(fixture, in: folder, nodes: nodes, options)
+    static func start(_ fixture: Fixture, in folder: String) throws -> Devnet {
+        try start(fixture, in: folder, nodes: 10, [])
     }
 
-    static func start(
+    /// Four nodes of ten shards together, as most tests want them; started again, it goes on.
+    static func startSmall(_ fixture: Fixture, leasePatience: String? = nil) throws -> Devnet {
+        try start(
+            fixture,
+            in: fixture.scratch.path + "/devnet",
+            nodes: 4,
+            ["--n-shards", "10"] + (leasePatience.map { ["--lease-patience", $0] } ?? [])
+        )
+    }
+
+    private static func start(
         _ fixture: Fixture,
         in folder: String,
         nodes: Int,
@@ -55,6 +60,18 @@ struct Devnet {
             network: report.network,
             supervisor: devnet
         )
+    }
+
+    /// Sends a signal to the ledger.
+    func signalLedger(_ number: Int32) {
+        for member in processes where member.role == "ledger" {
+            #expect(Glibc.kill(member.pid, number) == 0)
+        }
+    }
+
+    /// Sends a signal to the ledger and all nodes: SIGSTOP makes a network that does not answer.
+    func signal(_ number: Int32) {
+        for member in processes { #expect(Glibc.kill(member.pid, number) == 0) }
     }
 
     /// Kills all of it, whether it stands still or not.

@@ -132,8 +132,7 @@ struct FollowTests {
     @Test func aFollowerLivesWithoutItsNetworkAndGoesOnWithIt() throws {
         try Scratch.with { scratch in
             let fixture = try Fixture(scratch)
-            let folder = scratch.path + "/devnet"
-            let devnet = try Devnet.start(fixture, in: folder, nodes: 4, "--n-shards", "10")
+            let devnet = try Devnet.startSmall(fixture)
             try fixture.walrusfs("create", "--network", devnet.network, "volume")
             let early = try Machine(fixture, "early")
             let reader = try Machine(fixture, "reader")
@@ -160,7 +159,7 @@ struct FollowTests {
             try reader.script("[ -d d ]; [ \"$(stat -c %s a)\" = 23893 ]")
             #expect(try reader.status().waitingFor != nil)
 
-            let back = try Devnet.start(fixture, in: folder, nodes: 4, "--n-shards", "10")
+            let back = try Devnet.startSmall(fixture)
             #expect(back.network == devnet.network)
             try Tool.script("seq 7 7000 > b; rmdir d", in: fixture.mountpoint)
             try fixture.walrusfs("sync", fixture.mountpoint)

@@ -11,7 +11,7 @@ internal import Testing
     /// The check of a volume whose process was killed; it is gone a moment after the signal.
     private func fsckAfterKill(_ fixture: Fixture) throws -> ToolResult {
         var result = try fsck(fixture, "volume")
-        for _ in 0..<100 where result.status == 8 { result = try fsck(fixture, "volume") }
+        for _ in 0..<2000 where result.status == 8 { result = try fsck(fixture, "volume") }
         return result
     }
 
@@ -162,6 +162,53 @@ internal import Testing
                 "[ ! -e volume.db.new ]; [ \"$(head -c 11 volume.db)\" = 'no database' ]",
                 in: state
             )
+        }
+    }
+
+    /// What SQLite and the log begin anew by themselves is no empty volume, and no older one.
+    @Test func aStateThatHasNothingLeftSaysSoAndComesBackFromTheNetwork() throws {
+        try Scratch.with { scratch in
+            let fixture = try Fixture(scratch)
+            let state = scratch.path + "/home/volumes/volume"
+            try fixture.walrusfs("create", "--network", fixture.networkURL, "volume")
+            try fixture.walrusfs("mount", "volume", fixture.mountpoint)
+            try Tool.script("seq 1 30000 > published", in: fixture.mountpoint)
+            try fixture.walrusfs("umount", "--sync", fixture.mountpoint)
+            try Tool.script("rm volume.db* log/*", in: state)
+            // The second attempt meets what the first one has begun.
+            for options in [["-o", "rw"], ["-o", "ro"], ["-o", "rw"]] {
+                let refused = try Tool.run(
+                    "walrusfs",
+                    ["mount"] + options + ["volume", fixture.mountpoint],
+                    environment: fixture.environment
+                )
+                #expect(refused.status == 76, "\(refused)")
+                for part in ["are gone from this machine", "--rebuild --accept-loss"] {
+                    #expect(refused.errors.contains(part), "\(refused)")
+                }
+                #expect(!refused.errors.contains("newer checkpoint"), "\(refused)")
+            }
+            let found = try fsck(fixture, "volume")
+            #expect(found.status == 4 && found.errors.contains("gone"), "\(found)")
+            let careful = try fsck(fixture, "--rebuild", "volume")
+            #expect(careful.status == 4 && careful.errors.contains("--accept-loss"), "\(careful)")
+            let rebuilt = try fsck(fixture, "--rebuild", "--accept-loss", "volume")
+            #expect(rebuilt.status == 1, "\(rebuilt)")
+            try fixture.walrusfs("mount", "volume", fixture.mountpoint)
+            try Tool.script("seq 1 30000 | cmp - published; echo > later", in: fixture.mountpoint)
+            try fixture.walrusfs("umount", "--sync", fixture.mountpoint)
+        }
+    }
+
+    @Test func aStateThatHasNothingLeftAndNoNetworkSaysSo() throws {
+        try Scratch.with { scratch in
+            let fixture = try Fixture(scratch)
+            try fixture.walrusfs("create", "--network", "none", "volume")
+            try Tool.script("rm volume.db* log/*", in: scratch.path + "/home/volumes/volume")
+            let refused = try fixture.failing("walrusfs", "mount", "volume", fixture.mountpoint)
+            #expect(refused.status == 76 && refused.errors.contains("only a backup"), "\(refused)")
+            let found = try fsck(fixture, "--rebuild", "--accept-loss", "volume")
+            #expect(found.status == 4 && found.errors.contains("only a backup"), "\(found)")
         }
     }
 }

@@ -43,6 +43,11 @@ struct GarbageTests {
         return try #require(UInt64(text.trimmingCharacters(in: .whitespacesAndNewlines)))
     }
 
+    private func usedBytes(_ fixture: Fixture) throws -> UInt64 {
+        let text = try Tool.script("df --output=used -B1 . | tail -n 1", in: fixture.mountpoint)
+        return try #require(UInt64(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+    }
+
     @Test func whatWasRemovedLeavesTheNodesAndFollowersReadTheRest() throws {
         try Scratch.with { scratch in
             let fixture = try Fixture(scratch)
@@ -64,6 +69,8 @@ struct GarbageTests {
             try reader.script("cmp goes \(fixture.mountpoint)/goes")
 
             try Tool.script("rm goes", in: fixture.mountpoint)
+            // The kernel tells a moment later that nobody has the file.
+            try wait(for: "the file to go") { try usedBytes(fixture) < 20_000_000 }
             try fixture.walrusfs("sync", fixture.mountpoint)
             // The newest three checkpoints are kept, and two of them have it.
             let kept = try collect(fixture)

@@ -5,11 +5,6 @@ internal import Testing
 /// Who may write a volume that two machines have: two real mounts, each with a home of its own.
 @Suite(.enabled(if: Fixture.canMount, "needs /dev/fuse: nothing is mounted here"), .serialized)
 struct LeaseTests {
-    private func status(_ fixture: Fixture) throws -> MountStatus {
-        let text = try fixture.walrusfs("status", fixture.mountpoint, "--json")
-        return try JSONDecoder().decode(MountStatus.self, from: Data(text.utf8))
-    }
-
     /// A program that has a file open for writing, and writes again when it is told to: it must be
     /// refused, and can read what it wrote.
     private func startWriter(_ fixture: Fixture) throws -> Process {
@@ -45,27 +40,18 @@ struct LeaseTests {
     @Test func aLeaseIsTakenFromAMountThatDoesNotAnswer() throws {
         try Scratch.with { scratch in
             let fixture = try Fixture(scratch)
-            let devnet = try Devnet.start(
-                fixture,
-                in: scratch.path + "/devnet",
-                nodes: 4,
-                "--n-shards",
-                "10",
-                "--lease-patience",
-                "1s"
-            )
+            let devnet = try Devnet.startSmall(fixture, leasePatience: "1s")
             try fixture.walrusfs("create", "--network", devnet.network, "volume")
             try fixture.walrusfs("mount", "volume", fixture.mountpoint)
             try Tool.script("echo published > both", in: fixture.mountpoint)
             try fixture.walrusfs("sync", fixture.mountpoint)
             let holder = try fixture.mountPID()
             // While the ledger stands still nothing is published, however slow this machine is.
-            let ledger = try #require(devnet.processes.first { $0.role == "ledger" }).pid
-            #expect(kill(ledger, SIGSTOP) == 0)
+            devnet.signalLedger(SIGSTOP)
             try Tool.script("echo unpublished > mine; sync mine", in: fixture.mountpoint)
             let writer = try startWriter(fixture)
             #expect(kill(holder, SIGSTOP) == 0)
-            #expect(kill(ledger, SIGCONT) == 0)
+            devnet.signalLedger(SIGCONT)
             let other = try Machine(fixture, "other")
             try other.attach(devnet.network)
 
@@ -86,7 +72,7 @@ struct LeaseTests {
             let late = try fixture.failing("walrusfs", "sync", fixture.mountpoint)
             // It hears first that its lease is another's, or that the head is.
             #expect([75, 76].contains(late.status), "\(late)")
-            #expect(try status(fixture).stopped != nil)
+            #expect(try fixture.status().stopped != nil)
             // A person is told that it is read-only, why, and what to do.
             let told = try fixture.walrusfs("status", fixture.mountpoint)
             for part in ["(read-only)", "stopped", "rescue"] {
@@ -127,15 +113,7 @@ struct LeaseTests {
     @Test func aLeaseIsNotTakenFromAMountThatAnswersAndGoesBackAtUnmount() throws {
         try Scratch.with { scratch in
             let fixture = try Fixture(scratch)
-            let devnet = try Devnet.start(
-                fixture,
-                in: scratch.path + "/devnet",
-                nodes: 4,
-                "--n-shards",
-                "10",
-                "--lease-patience",
-                "1440m"
-            )
+            let devnet = try Devnet.startSmall(fixture, leasePatience: "1440m")
             try fixture.walrusfs("create", "--network", devnet.network, "volume")
             try fixture.walrusfs("mount", "volume", fixture.mountpoint)
             try Tool.script("echo one > a", in: fixture.mountpoint)
@@ -164,8 +142,7 @@ struct LeaseTests {
     @Test func aVolumeIsMountedAndWrittenWhileItsNetworkIsDown() throws {
         try Scratch.with { scratch in
             let fixture = try Fixture(scratch)
-            let folder = scratch.path + "/devnet"
-            let devnet = try Devnet.start(fixture, in: folder, nodes: 4, "--n-shards", "10")
+            let devnet = try Devnet.startSmall(fixture)
             try fixture.walrusfs("create", "--network", devnet.network, "volume")
             try fixture.walrusfs("mount", "volume", fixture.mountpoint)
             try Tool.script("seq 1 50000 > old", in: fixture.mountpoint)
@@ -173,7 +150,7 @@ struct LeaseTests {
             devnet.stop(fixture)
 
             try fixture.walrusfs("mount", "volume", fixture.mountpoint)
-            #expect(try status(fixture).waitingFor != nil)
+            #expect(try fixture.status().waitingFor != nil)
             try Tool.script(
                 "seq 1 50000 | cmp - old; seq 1 70000 > new; sync new; mkdir d; mv old d/",
                 in: fixture.mountpoint
@@ -187,11 +164,11 @@ struct LeaseTests {
             try fixture.walrusfs("mount", "volume", fixture.mountpoint)
             try Tool.script("seq 1 70000 | cmp - new", in: fixture.mountpoint)
 
-            let back = try Devnet.start(fixture, in: folder, nodes: 4, "--n-shards", "10")
+            let back = try Devnet.startSmall(fixture)
             #expect(back.network == devnet.network)
             try fixture.walrusfs("sync", fixture.mountpoint)
-            #expect(try status(fixture).waitingFor == nil)
-            #expect(try status(fixture).unpublishedBytes == 0)
+            #expect(try fixture.status().waitingFor == nil)
+            #expect(try fixture.status().unpublishedBytes == 0)
             try fixture.walrusfs("umount", fixture.mountpoint)
             let other = try Machine(fixture, "other")
             try other.attach(back.network)

@@ -21,7 +21,7 @@ struct LiarTests {
             }
             try copy("before")
             let liars = try zip([1, 5, 8], ["another", "stale", "equivocating"]).map { at, kind in
-                #expect(kill(nodes[at].pid, SIGKILL) == 0)
+                try Killing.now(nodes[at].pid)
                 return try LyingProcess(
                     kind,
                     insteadOf: URL(filePath: nodes[at].directory).lastPathComponent,

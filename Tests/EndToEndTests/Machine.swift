@@ -48,6 +48,13 @@ struct Machine {
     }
 }
 
+extension Fixture {
+    func status() throws -> MountStatus {
+        let text = try walrusfs("status", mountpoint, "--json")
+        return try JSONDecoder().decode(MountStatus.self, from: Data(text.utf8))
+    }
+}
+
 /// What `status --json` says, as far as tests look at it.
 struct MountStatus: Decodable {
     struct Following: Decodable {

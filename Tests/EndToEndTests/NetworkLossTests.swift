@@ -51,22 +51,12 @@ struct NetworkLossTests {
         return process
     }
 
-    private func signal(_ devnet: Devnet, _ number: Int32) {
-        for member in devnet.processes { #expect(kill(member.pid, number) == 0) }
-    }
-
     /// Writers wait at the cap and are ended by signals, all else goes on, and everything drains
     /// when the network is back.
     @Test func writersWaitForADeadNetworkAndNothingElseDoes() throws {
         try Scratch.with { scratch in
             let fixture = try Fixture(scratch)
-            let devnet = try Devnet.start(
-                fixture,
-                in: scratch.path + "/devnet",
-                nodes: 4,
-                "--n-shards",
-                "10"
-            )
+            let devnet = try Devnet.startSmall(fixture)
             try fixture.walrusfs("create", "--network", devnet.network, "volume")
             try fixture.walrusfs(
                 "mount",
@@ -80,8 +70,8 @@ struct NetworkLossTests {
             let before = try status(fixture)
             #expect(before.networkHealth == "answers" && before.waitingFor == nil)
             #expect(before.lease != nil && before.sequence > 0 && before.checkpointAge != nil)
-            signal(devnet, SIGSTOP)
-            defer { signal(devnet, SIGCONT) }
+            devnet.signal(SIGSTOP)
+            defer { devnet.signal(SIGCONT) }
 
             // Zeros: the log takes them as they are, the network needs few of them.
             func write(_ name: String = "big", mebibytes: Int = 300) throws -> Process {
@@ -123,7 +113,7 @@ struct NetworkLossTests {
             }
             let writer = try write()
             try wait("a writer at the cap") { try status(fixture).writersWaiting > 0 }
-            signal(devnet, SIGCONT)
+            devnet.signal(SIGCONT)
             writer.waitUntilExit()
             #expect(writer.terminationStatus == 0)
             try fixture.walrusfs("sync", fixture.mountpoint)
@@ -144,13 +134,7 @@ struct NetworkLossTests {
     @Test func readersWithoutANetworkAreAnsweredOrEnded() throws {
         try Scratch.with { scratch in
             let fixture = try Fixture(scratch)
-            let devnet = try Devnet.start(
-                fixture,
-                in: scratch.path + "/devnet",
-                nodes: 4,
-                "--n-shards",
-                "10"
-            )
+            let devnet = try Devnet.startSmall(fixture)
             try fixture.walrusfs("create", "--network", devnet.network, "volume")
             try fixture.walrusfs("mount", "volume", fixture.mountpoint)
             try Tool.script(
@@ -171,7 +155,7 @@ struct NetworkLossTests {
             try fixture.walrusfs("mount", "-o", "timeout=4", "volume", fixture.mountpoint)
             try Tool.script("cat near > /dev/null; echo mine > local", in: fixture.mountpoint)
 
-            signal(devnet, SIGSTOP)
+            devnet.signal(SIGSTOP)
             let near = "seq 1 20000 | cmp - near; [ \"$(cat local)\" = mine ]; ls -l > /dev/null"
             try Tool.script(near, in: fixture.mountpoint)
             let start = ContinuousClock.now
@@ -190,14 +174,14 @@ struct NetworkLossTests {
             // It heals by itself: a reader that waits is answered when the network is back.
             let waiting = try self.start("cat", [fixture.mountpoint + "/far-3"])
             usleep(500_000)
-            signal(devnet, SIGCONT)
+            devnet.signal(SIGCONT)
             waiting.waitUntilExit()
             #expect(waiting.terminationStatus == 0)
             try Tool.script("sha256sum -c --quiet \(scratch.path)/sums", in: fixture.mountpoint)
 
             // Gone, with readers waiting and work unpublished: the mount ends all the same.
             try Tool.script("echo more >> local", in: fixture.mountpoint)
-            signal(devnet, SIGSTOP)
+            devnet.signal(SIGSTOP)
             let end = try fixture.walrusfs("umount", fixture.mountpoint)
             #expect(end.contains("only on this machine"), "\(end)")
             devnet.kill(fixture)

@@ -5,29 +5,13 @@ internal import Testing
 /// `-o fsync=network`: what returned is on the network, whatever becomes of the machine.
 @Suite(.enabled(if: Fixture.canMount, "needs /dev/fuse: nothing is mounted here"), .serialized)
 struct NetworkSyncTests {
-    private func devnet(_ fixture: Fixture) throws -> Devnet {
-        try Devnet.start(
-            fixture,
-            in: fixture.scratch.path + "/devnet",
-            nodes: 4,
-            "--n-shards",
-            "10",
-            "--lease-patience",
-            "1s"
-        )
-    }
-
-    private func signal(_ devnet: Devnet, _ number: Int32) {
-        for member in devnet.processes { #expect(kill(member.pid, number) == 0) }
-    }
-
     /// Each way to ask for durability, the machine lost right after it returned, and another that
     /// has nothing but the key.
     @Test(arguments: ["fsync", "fdatasync", "O_SYNC", "O_DSYNC", "fsync of a directory"])
     func whatReturnedIsThereWithoutTheMachine(_ way: String) throws {
         try Scratch.with { scratch in
             let fixture = try Fixture(scratch)
-            let devnet = try devnet(fixture)
+            let devnet = try Devnet.startSmall(fixture, leasePatience: "1s")
             try fixture.walrusfs("create", "--network", devnet.network, "volume")
             try fixture.walrusfs("mount", "-o", "fsync=network", "volume", fixture.mountpoint)
             let flags = way.hasPrefix("O_") ? "os.\(way)" : "0"
@@ -65,7 +49,7 @@ struct NetworkSyncTests {
     @Test func aNetworkThatStandsStillIsWaitedForAndThenTold() throws {
         try Scratch.with { scratch in
             let fixture = try Fixture(scratch)
-            let devnet = try devnet(fixture)
+            let devnet = try Devnet.startSmall(fixture, leasePatience: "1s")
             try fixture.walrusfs("create", "--network", devnet.network, "volume")
             try fixture.walrusfs(
                 "mount",
@@ -75,22 +59,20 @@ struct NetworkSyncTests {
                 fixture.mountpoint
             )
             try Tool.script("echo first > a; sync a", in: fixture.mountpoint)
-            signal(devnet, SIGSTOP)
-            defer { signal(devnet, SIGCONT) }
+            devnet.signal(SIGSTOP)
+            defer { devnet.signal(SIGCONT) }
             // Waited for, and ended by a signal long before its patience is over.
-            let ended = try Tool.run(
-                "timeout",
-                ["-s", "INT", "1", "python3", "-c", Self.sync, fixture.mountpoint + "/b"]
-            )
-            #expect(ended.status == 124, "\(ended)")
-            let told = try Tool.run("python3", ["-c", Self.sync, fixture.mountpoint + "/c"])
+            let (b, c) = (fixture.mountpoint + "/b", fixture.mountpoint + "/c")
+            let ended = try Tool.run("python3", ["-c", Self.sync, b, "0.5"])
+            #expect(ended.status == 128 + SIGALRM, "\(ended)")
+            let told = try Tool.run("python3", ["-c", Self.sync, c, "0"])
             #expect(told.status == 5, "EIO is 5: \(told)")
             // Nothing else waits, and nothing is lost.
             try Tool.script(
                 "[ $(cat b c | wc -c) = 10000 ]; ls > /dev/null",
                 in: fixture.mountpoint
             )
-            signal(devnet, SIGCONT)
+            devnet.signal(SIGCONT)
             try fixture.walrusfs("sync", "--network", fixture.mountpoint)
             #expect(kill(try fixture.mountPID(), SIGKILL) == 0)
             let other = try Machine(fixture, "other")
@@ -102,13 +84,72 @@ struct NetworkSyncTests {
         }
     }
 
-    /// Writes and syncs a file; exits with the number of the error.
+    /// On a terminal, as a person has it, a bar never goes back and ends full.
+    ///
+    /// A script that calls the command is told nothing.
+    @Test func aSyncShowsHowFarItIsAndEndsWhole() throws {
+        try Scratch.with { scratch in
+            let fixture = try Fixture(scratch)
+            let devnet = try Devnet.startSmall(fixture)
+            try fixture.walrusfs("create", "--network", devnet.network, "volume")
+            try fixture.walrusfs("mount", "volume", fixture.mountpoint)
+            // Nothing is published before someone has looked.
+            devnet.signal(SIGSTOP)
+            defer { devnet.signal(SIGCONT) }
+            try Tool.script("head -c 12000000 /dev/urandom > a", in: fixture.mountpoint)
+            let held = devnet.processes.map { String($0.pid) }.joined(separator: ",")
+            let command = [Tool.products + "/walrusfs", "sync", "--network", fixture.mountpoint]
+            let watched = try Tool.run(
+                "python3",
+                ["-c", Self.terminal, held] + command,
+                environment: fixture.environment
+            )
+            #expect(watched.status == 0, "\(watched)")
+            let shares = watched.output.matches(of: /(\d+) %/).compactMap { Int($0.1) }
+            #expect(shares.first == 0 && shares.last == 100, "\(shares)")
+            #expect(shares == shares.sorted(), "\(shares)")
+            let last = watched.output.split(separator: "\r").last { $0.contains("%") } ?? ""
+            #expect(last.contains("[########################] 100 %  published"), "\(watched)")
+            try Tool.script("echo more > b", in: fixture.mountpoint)
+            let unwatched = try Tool.run("walrusfs", ["sync", fixture.mountpoint])
+            #expect(unwatched.status == 0 && unwatched.errors.isEmpty, "\(unwatched)")
+            #expect(unwatched.output.isEmpty, "\(unwatched)")
+            try fixture.walrusfs("umount", fixture.mountpoint)
+        }
+    }
+
+    /// Runs a command on a terminal of its own and prints what it shows; processes that stand still
+    /// go on as soon as that is a share.
+    private static let terminal = """
+        import os, pty, signal, sys
+        held = [int(process) for process in sys.argv[1].split(',')]
+        command, screen = pty.fork()
+        if command == 0:
+            signal.pthread_sigmask(signal.SIG_SETMASK, [])
+            os.execv(sys.argv[2], sys.argv[2:])
+        shown = b''
+        while True:
+            try:
+                part = os.read(screen, 65536)
+            except OSError:
+                break  # Its last process is gone.
+            shown += part
+            if b'%' in shown:
+                for process in held:
+                    os.kill(process, signal.SIGCONT)
+                held = []
+        sys.stdout.buffer.write(shown)
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(command, 0)[1]))
+        """
+
+    /// Writes and syncs a file; exits with the number of the error, or is ended by a signal so many
+    /// seconds after the sync began.
     private static let sync = """
         import os, signal, sys
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
         f = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)
         os.write(f, b'x' * 5000)
+        signal.setitimer(signal.ITIMER_REAL, float(sys.argv[2]))
         try:
             os.fsync(f)
         except OSError as error:

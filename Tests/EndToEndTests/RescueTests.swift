@@ -17,11 +17,6 @@ struct RescueTests {
         let lost: [Loss]
     }
 
-    private func status(_ fixture: Fixture) throws -> MountStatus {
-        let text = try fixture.walrusfs("status", fixture.mountpoint, "--json")
-        return try JSONDecoder().decode(MountStatus.self, from: Data(text.utf8))
-    }
-
     private static func summary(_ result: ToolResult) throws -> Summary {
         try JSONDecoder().decode(Summary.self, from: Data(result.output.utf8))
     }
@@ -30,9 +25,7 @@ struct RescueTests {
     func aWriterThatWasCutOffPublishesNothingAndItsWorkIsRescued() throws {
         try Scratch.with { scratch in
             let fixture = try Fixture(scratch)
-            let folder = scratch.path + "/devnet"
-            let options = ["--n-shards", "10", "--lease-patience", "1s"]
-            let devnet = try Devnet.start(fixture, in: folder, nodes: 4, options)
+            let devnet = try Devnet.startSmall(fixture, leasePatience: "1s")
             try fixture.walrusfs("create", "--network", devnet.network, "volume")
             let partition = try Partition(devnet, scratch)
             let mounted = try partition.run(
@@ -63,7 +56,7 @@ struct RescueTests {
             try Tool.script("echo more >> mine", in: fixture.mountpoint)
             partition.end()
 
-            try wait(for: "the old writer to hear of it") { try status(fixture).stopped != nil }
+            try wait(for: "the old writer to hear of it") { try fixture.status().stopped != nil }
             let refused = try Tool.run("touch", [fixture.mountpoint + "/more"])
             #expect(refused.status != 0 && refused.errors.contains("Read-only"), "\(refused)")
             let late = try fixture.failing("walrusfs", "sync", fixture.mountpoint)
@@ -129,8 +122,8 @@ struct RescueTests {
         try fixture.walrusfs("rescue", "volume", "--as-volume", "branch")
         try fixture.walrusfs("mount", "branch", fixture.mountpoint)
         #expect(try fixture.fingerprint(of: fixture.mountpoint) == tree)
-        #expect(try status(fixture).unpublishedBytes == 0)
-        #expect(try status(fixture).sequence > 0)
+        #expect(try fixture.status().unpublishedBytes == 0)
+        #expect(try fixture.status().sequence > 0)
         let keys = try ["volume", "branch"].map { try fixture.walrusfs("key", "export", $0) }
         #expect(keys[0] != keys[1])
         try fixture.walrusfs("umount", fixture.mountpoint)

@@ -106,7 +106,8 @@ struct Mounted {
         process.standardError = output
         try process.run()
         scratch.owns(process: process.processIdentifier)
-        for _ in 0..<1000 {
+        // Only a hang takes two minutes.
+        for _ in 0..<12_000 {
             if isAlive { return process }
             guard process.isRunning else { break }
             usleep(10_000)

@@ -30,7 +30,7 @@ struct TrapTests {
                 #expect(before.restarts == round)
                 #expect(kill(before.pid, signal) == 0)
                 var after: Status?
-                for _ in 0..<600 where after?.restarts != round + 1 {
+                for _ in 0..<2400 where after?.restarts != round + 1 {
                     usleep(50_000)
                     after = try status(mounted)
                 }

@@ -203,7 +203,7 @@ export WALRUSFS_HOME=$folder/home
 rm -rf "${mnt:?}"/*
 "$walrusfs" sync v
 touch "$mnt/last"
-for ((i = 0; i < 100; i++)); do
+for ((i = 0; i < 1200; i++)); do
     "$walrusfs" sync v
     (($(ls "$state/log" | grep -c seg) > 3)) || break
     sleep 0.1

@@ -68,10 +68,14 @@ internal import Testing
                     timeout: .milliseconds(300)
                 )
             }
-            let pid = try LinuxFileSystem().readWholeFile(pidFile) ?? []
-            if let pid = Int32(String(decoding: pid.dropLast(), as: UTF8.self)) {
-                scratch.owns(process: pid)
+            // On a busy machine the shell may come to it only now.
+            let files = LinuxFileSystem()
+            var pid: Int32?
+            while pid == nil {
+                let text = String(decoding: try files.readWholeFile(pidFile) ?? [], as: UTF8.self)
+                pid = text.hasSuffix("\n") ? Int32(text.dropLast()) : nil
             }
+            if let pid { scratch.owns(process: pid) }
         }
     }
 

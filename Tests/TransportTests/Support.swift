@@ -70,7 +70,8 @@ final class RawSocket: Sendable {
 
     init(descriptor: Int32) {
         self.descriptor = descriptor
-        var limit = timeval(tv_sec: 20, tv_usec: 0)
+        // Only a hang reaches it.
+        var limit = timeval(tv_sec: 120, tv_usec: 0)
         unsafe setsockopt(
             descriptor,
             SOL_SOCKET,

@@ -69,6 +69,9 @@ package actor Checkpointer {
     private var bytesInCut: UInt64 = 0
     /// Whether the checkpoint under way came to its end.
     private var isConcluded = false
+    /// Whether the ledger did not answer when it was asked last, and how often it came back.
+    var isLedgerAway = false
+    var ledgerReturns: UInt64 = 0
     var waste: WasteState
 
     package init(_ environment: CheckpointEnvironment) {
@@ -152,8 +155,7 @@ package actor Checkpointer {
                 await releaseWasteIfDue()
             } catch {
                 lastError = error
-                guard await sleep(for: jittered(pause)) else { return }
-                pause = min(pause * 2, environment.settings.retryLongest)
+                guard await rest(after: &pause) else { return }
                 continue
             }
             guard await sleep(for: .milliseconds(500)) else { return }
@@ -183,10 +185,12 @@ package actor Checkpointer {
                 lastError = error
                 guard error.isTransient else { throw error }
                 if let patience, environment.time.uptime - start >= patience { throw error }
-                guard await sleep(for: jittered(pause)) else { throw .cancelled }
-                // Until the checkpointer is open nothing was tried that would want a rest.
-                guard machine != nil else { continue }
-                pause = min(pause * 2, environment.settings.retryLongest)
+                guard machine != nil else {
+                    // Until the checkpointer is open nothing was tried that would want a rest.
+                    guard await sleep(for: jittered(pause)) else { throw .cancelled }
+                    continue
+                }
+                guard await rest(after: &pause) else { throw .cancelled }
             }
         }
     }
@@ -233,17 +237,6 @@ package actor Checkpointer {
             return false
         }
         return hasChanges
-    }
-
-    func sleep(for duration: Duration) async -> Bool {
-        // It only throws when the task is cancelled.
-        (try? await environment.time.sleep(for: duration)) != nil
-    }
-
-    /// Between half of the pause and all of it, so that mounts do not return in step.
-    func jittered(_ pause: Duration) -> Duration {
-        let share = Int(environment.entropy.uint64(below: 512)) + 512
-        return pause * share / 1024
     }
 
     // How.
@@ -353,16 +346,14 @@ package actor Checkpointer {
     }
 
     private func publish(_ intent: CheckpointMachine.Intent) async -> Result<Head, HeadStoreError> {
-        do throws(HeadStoreError) {
-            let head = try await environment.heads.publish(
+        let heads = environment.heads
+        return await asked { () async throws(HeadStoreError) in
+            try await heads.publish(
                 manifest: intent.manifest,
                 expected: intent.expected,
                 token: intent.token,
                 pins: []
             )
-            return .success(head)
-        } catch {
-            return .failure(error)
         }
     }
 
@@ -461,11 +452,5 @@ package actor Checkpointer {
             blobs.append(stored.blob)
         }
         return blobs
-    }
-
-    func ledger<Result: Sendable>(
-        _ body: @Sendable () async throws(HeadStoreError) -> Result
-    ) async throws(CheckpointError) -> Result {
-        do throws(HeadStoreError) { return try await body() } catch { throw .heads(error) }
     }
 }

@@ -39,7 +39,7 @@ struct SyncCommand: ParsableCommand {
         let report: SyncReport = try ControlClient(for: target, home: Home()).ask(
             ControlRequest(command: .sync, scope: scope)
         ) { line.show($0) }
-        line.finish()
+        line.complete("published")
         if json {
             print(String(decoding: ControlCoding.encode(report), as: UTF8.self), terminator: "")
         }

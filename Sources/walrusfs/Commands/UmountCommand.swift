@@ -46,6 +46,7 @@ struct UmountCommand: ParsableCommand {
             report = try client.ask(
                 ControlRequest(command: .prepareUnmount, scope: sync ? .network : .local)
             ) { line.show($0) }
+            line.complete("published")
         }
         do throws(MountError) {
             try mountpoint.unmount(lazily: lazy || report == nil)

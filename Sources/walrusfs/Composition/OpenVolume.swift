@@ -102,6 +102,7 @@ final class OpenVolume: ServedVolume {
             configuration.logCap = .max
         }
         let (volume, rebuilt) = try await open(name, state, configuration, settings)
+        try VolumeMender(name: name, path: path).require(volume, settings)
         var network: VolumeNetwork?
         do throws(CommandFailure) {
             network = try await VolumeNetwork.connect(

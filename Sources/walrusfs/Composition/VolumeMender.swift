@@ -69,6 +69,7 @@ struct VolumeMender {
         } catch {
             throw CommandFailure(error, volume: name)
         }
+        try require(volume, settings)
         if repairs {
             let report = try repair(volume, hasNetwork: settings.network != nil)
             // What is read back is what the repair left.
@@ -82,6 +83,21 @@ struct VolumeMender {
         return try await withReader(state, settings) { (reader) async throws(CommandFailure) in
             try await deepCheck(volume, reader, progress)
         }
+    }
+
+    /// Refuses a state whose database and log are both gone: SQLite and the log have just begun new
+    /// ones, which would pass for those of an empty volume.
+    func require(_ volume: Volume, _ settings: VolumeSettings) throws(CommandFailure) {
+        guard try call({ () throws(VolumeError) in try volume.isBlank() }) else { return }
+        throw CommandFailure(
+            .damaged,
+            "the database and the log of '\(name)' are gone from this machine (\(path)), and with "
+                + "them whatever was not published",
+            advice: settings.network == nil
+                ? "it has no network, so only a backup has its files"
+                : "what was published is on the network: 'walrusfs fsck --rebuild --accept-loss "
+                    + "\(name)' brings it back from there"
+        )
     }
 
     private func deepCheck(
@@ -128,7 +144,11 @@ struct VolumeMender {
     func rebuild(acceptsLoss: Bool) async throws(CommandFailure) -> CheckReport {
         let (state, settings) = try hold()
         defer { state.unlock() }
-        if let report = soundReport(state) { return report }
+        if let volume = try? open(state) {
+            // Without a network there is nothing to make it anew from.
+            if settings.network == nil { try require(volume, settings) }
+            if let report = soundReport(volume) { return report }
+        }
         return CheckReport(try await rebuild(state, settings, acceptsLoss ? .accepted : .reported))
     }
 
@@ -156,8 +176,8 @@ struct VolumeMender {
     }
 
     /// What a check says of a database that needs not be made anew; nil for one that does.
-    private func soundReport(_ state: StateDirectory) -> CheckReport? {
-        guard let volume = try? open(state), let report = try? volume.check(), report.isClean
+    private func soundReport(_ volume: Volume) -> CheckReport? {
+        guard (try? volume.isBlank()) == false, let report = try? volume.check(), report.isClean
         else { return nil }
         return CheckReport(report)
     }

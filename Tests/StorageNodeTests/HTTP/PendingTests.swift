@@ -403,11 +403,12 @@ internal import Transport
             )
             // The clock stands still until somebody waits on it.
             while scene.time.sleeperCount == 0 { await Task.yield() }
-            // Another object's registration is not what it waits for.
+            // Another object's registration is not what it waits for: woken by the block, it goes
+            // back to sleep for what is left, and the clock stands still until it does.
+            let begun = scene.time.sleepsBegun
             _ = try await scene.register()
+            while scene.time.sleepsBegun == begun { await Task.yield() }
             scene.time.advance(by: .seconds(29))
-            // Who was woken by the block goes back to sleep for what is left.
-            while scene.time.sleeperCount == 0 { await Task.yield() }
             #expect(answers.all.isEmpty)
             scene.time.advance(by: .seconds(1))
             try await waiting

@@ -348,4 +348,39 @@ import VolumeFormat
         }
         #expect(world.ledger.head?.sequence == 1)
     }
+
+    /// It rested on for half a minute, when the mount long knew that the ledger was back.
+    @Test(.timeLimit(.minutes(5))) func aLedgerThatIsBackEndsTheRest() async throws {
+        var world = ModelWorld()
+        let (time, plan, ledger) = (ManualTimeSource(), FaultPlan(), world.ledger)
+        world.time = time
+        // The ledger's alone: disk and nodes go on.
+        world.plan = plan
+        world.settings.ageMax = 1
+        world.settings.retryFirst = .seconds(3600)
+        world.settings.retryLongest = .seconds(3600)
+        let checkpointer = try await world.open()
+        world.source.write([1, 2, 3])
+        plan.fail(at: 1, forEver: true)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await checkpointer.run() }
+            group.addTask { await checkpointer.watchLease() }
+            /// Lets so many half seconds pass, in each of which both are at rest once.
+            func pass(_ halves: Int) async {
+                for _ in 0..<halves {
+                    while time.sleeperCount < 2 { await Task.yield() }
+                    time.advance(by: .milliseconds(500))
+                }
+                while time.sleeperCount < 2 { await Task.yield() }
+            }
+            await pass(40)
+            // Published in vain once, and the lease looked at every five seconds.
+            #expect(plan.calls == 5)
+            #expect(ledger.head == nil)
+            plan.clear()
+            await pass(11)
+            group.cancelAll()
+        }
+        #expect(ledger.head?.sequence == 1)
+    }
 }

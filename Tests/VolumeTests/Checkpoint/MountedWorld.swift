@@ -15,6 +15,7 @@ final class MountedWorld {
     let checkpointer: Checkpointer
     let environment: CheckpointEnvironment
     private let state: StateDirectory
+    private let time: any TimeSource
 
     /// Opens, makes or attaches the volume whose state is at `path`.
     init(
@@ -23,9 +24,11 @@ final class MountedWorld {
         attaches: Bool = false,
         opens: Bool = true,
         blobs: InMemoryBlobStore = InMemoryBlobStore(),
-        ledger: InMemoryLedger = InMemoryLedger()
+        ledger: InMemoryLedger = InMemoryLedger(),
+        time: any TimeSource = LinuxTimeSource()
     ) async throws {
         self.path = path
+        self.time = time
         self.blobs = blobs
         self.ledger = ledger
         plan = blobs.plan
@@ -43,7 +46,7 @@ final class MountedWorld {
             configuration,
             disk: disk,
             entropy: LinuxEntropy(),
-            time: LinuxTimeSource()
+            time: time
         )
         var settings = CheckpointSettings()
         settings.retryFirst = .milliseconds(1)
@@ -62,7 +65,7 @@ final class MountedWorld {
             mountKey: ModelWorld.mountKey,
             files: disk,
             directory: path,
-            time: LinuxTimeSource(),
+            time: time,
             entropy: LinuxEntropy(),
             pool: BlockingPool(threads: 2),
             settings: settings
@@ -74,11 +77,20 @@ final class MountedWorld {
         if isNew { try volume.makeRoot() }
     }
 
+    /// The reader holds the volume that holds it.
+    deinit { volume.setPlacedReader(nil) }
+
     /// The volume's state as a process that was killed leaves it, opened again.
     func reopened() async throws -> MountedWorld {
         plan.clear()
         state.unlock()
-        return try await MountedWorld(path, isNew: false, blobs: blobs, ledger: ledger)
+        return try await MountedWorld(
+            path,
+            isNew: false,
+            blobs: blobs,
+            ledger: ledger,
+            time: time
+        )
     }
 
     /// Likewise, while nothing on the network answers: the checkpointer is not open.
@@ -90,7 +102,8 @@ final class MountedWorld {
             isNew: false,
             opens: false,
             blobs: blobs,
-            ledger: ledger
+            ledger: ledger,
+            time: time
         )
     }
 
@@ -102,7 +115,8 @@ final class MountedWorld {
             attaches: true,
             opens: opens,
             blobs: blobs,
-            ledger: ledger
+            ledger: ledger,
+            time: time
         )
     }
 

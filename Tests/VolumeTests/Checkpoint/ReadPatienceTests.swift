@@ -45,7 +45,7 @@ struct ReadPatienceTests {
 
         /// Until the reader rests and its patience is counted.
         func untilItRests() async throws {
-            for _ in 0..<10_000 {
+            for _ in 0..<100_000 {
                 if time.sleeperCount >= 2 { return }
                 try await Task.sleep(for: .milliseconds(1))
             }
@@ -54,7 +54,7 @@ struct ReadPatienceTests {
 
         /// Until it has asked again, and rests.
         func untilItAsked(after calls: Int) async throws {
-            for _ in 0..<10_000 {
+            for _ in 0..<100_000 {
                 if world.plan.calls > calls, time.sleeperCount >= 2 { return }
                 try await Task.sleep(for: .milliseconds(1))
             }

@@ -44,6 +44,23 @@ struct BadStateTests {
         }
     }
 
+    /// New ones are begun where both are missing: an empty volume looks otherwise.
+    @Test func aMissingDatabaseWithoutALogIsNoEmptyVolume() throws {
+        let harness = VolumeHarness(VolumeConfiguration(), segmentSize: 16 << 10)
+        try harness.open(InMemoryFileSystem())
+        #expect(try harness.volume.isBlank())
+        try harness.volume.makeRoot()
+        #expect(try !harness.volume.isBlank())
+        try harness.volume.synchronize()
+        harness.close()
+        for name in try harness.disk.list("/log") { try harness.disk.removeFile("/log/" + name) }
+        try remove("volume.db", from: harness.disk)
+        for _ in 0..<2 {
+            try harness.open(harness.disk)
+            #expect(try harness.volume.isBlank())
+        }
+    }
+
     @Test func aMissingDatabaseBesideATrimmedLogIsTold() throws {
         let life = try CrashLife(
             InMemoryFileSystem(),

@@ -186,6 +186,31 @@ struct CheckpointCrashTests {
         print("checkpoint crashes: \(calm.images.count) fault points passed, \(faults)")
     }
 
+    /// A world that was kept in memory kept its disk, and thousands of them filled the machine.
+    @Test func nothingIsLeftOfAWorldThatIsOver() async throws {
+        final class Left {
+            weak var disk: InMemoryFileSystem?
+            weak var volume: Volume?
+        }
+        let left = Left()
+        func live() async throws {
+            let disk = InMemoryFileSystem()
+            let world = try await CheckpointWorld(
+                disk,
+                .new,
+                blobs: InMemoryBlobStore(),
+                ledger: InMemoryLedger()
+            )
+            (left.disk, left.volume) = (disk, world.volume)
+            try world.volume.makeFile("file", noise(300_000, seed: 1))
+            try await world.checkpointer.sync()
+            _ = try await world.describe()
+            #expect(left.disk != nil && left.volume != nil)
+        }
+        try await live()
+        #expect(left.disk == nil && left.volume == nil)
+    }
+
     /// Also where the view is lost with the process, whatever the checkpoint had come to.
     @Test func aViewThatIsLostAtAnyStageIsMadeAnew() async throws {
         let calm = try await Self.calmRun([.unknownButDone])

@@ -86,6 +86,9 @@ final class CheckpointWorld {
         if origin == .new { try volume.makeRoot() }
     }
 
+    /// The reader holds the volume that holds it, and with it all that any crash test ever had.
+    deinit { volume.setPlacedReader(nil) }
+
     /// All that can be seen of a tree, contents too.
     func describe(_ inode: InodeNumber = .root, _ path: String = "") async throws -> [String] {
         var lines: [String] = []

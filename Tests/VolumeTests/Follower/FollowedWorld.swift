@@ -43,6 +43,12 @@ final class FollowedWorld {
         (followed, follower, kernel) = try await Self.follow(disk, blobs, ledger, plan)
     }
 
+    /// Each reader holds the volume that holds it.
+    deinit {
+        volume.setPlacedReader(nil)
+        followed.volume.setPlacedReader(nil)
+    }
+
     private static func environment(
         _ source: Volume,
         _ blobs: any BlobStore,
@@ -93,6 +99,7 @@ final class FollowedWorld {
     /// Mounts again, after a kill, with another view of the ledger if one is given.
     func remount(ledger: InMemoryLedger? = nil) async throws {
         let disk = disk.kill()
+        followed.volume.setPlacedReader(nil)
         (followed, follower, kernel) = try await Self.follow(
             disk,
             blobs,

@@ -106,7 +106,9 @@ struct RescueTests {
 
     @Test func whatIsNotPublishedIsCopiedAndNoMore() async throws {
         try await Scratch.withAsync { scratch in
-            let world = try await MountedWorld(scratch.path + "/one", isNew: true)
+            let time = ManualTimeSource()
+            let path = scratch.path + "/one"
+            let world = try await MountedWorld(path, isNew: true, time: time)
             let volume = world.volume
             let folder = try volume.makeDirectory(
                 in: .root,
@@ -125,13 +127,12 @@ struct RescueTests {
                 try volume.makeFile(name, in: folder, Array(name.utf8))
             }
             // A change in the very millisecond of the cut counts as one after it.
-            try await LinuxTimeSource().sleep(for: .milliseconds(5))
+            time.advance(by: .milliseconds(1))
             try await world.checkpointer.sync()
             let (nothing, none) = try await rescue(world, .unpublished)
             #expect(nothing.files.isEmpty && nothing.directories.isEmpty && none.removed.isEmpty)
 
-            // Clocks of a file system may be as coarse as a millisecond.
-            try await LinuxTimeSource().sleep(for: .milliseconds(5))
+            time.advance(by: .milliseconds(1))
             _ = try await world.read(volume.lookup(folder, volume.name("read")).inode)
             let changed = try volume.lookup(folder, volume.name("changed")).inode
             let handle = try volume.open(changed, flags: [.write], context: someone)
