@@ -23,9 +23,12 @@ extension StorageNode {
         let producer = configuration.genesis.blockKey
         let store = store
         let first = committees
+        let (counters, time) = (counters, time)
         let applied = try await pool.run { () throws -> Applied in
             try Self.apply(
                 blocks,
+                { counters.applied($0.events.count, in: time.uptime - $1) },
+                since: { time.uptime },
                 to: store,
                 in: domain,
                 producer: producer,
@@ -70,8 +73,11 @@ extension StorageNode {
         let milliseconds: UInt64
     }
 
+    /// `applied` is told of each block, with the time before it.
     private static func apply(
         _ blocks: [Block],
+        _ applied: (Block, Duration) -> Void,
+        since now: () -> Duration,
         to store: any NodeStore,
         in domain: SigningDomain,
         producer: PublicKey,
@@ -80,12 +86,13 @@ extension StorageNode {
     ) throws -> Applied {
         try store.serially {
             // Another call may have been here since; without a row there is nothing newer.
-            var applied = Applied(
+            var state = Applied(
                 cursor: try store.cursor(),
                 committees: try store.committees() ?? committees
             )
-            for block in blocks where block.height > applied.cursor.block.height {
-                let cursor = applied.cursor
+            for block in blocks where block.height > state.cursor.block.height {
+                let start = now()
+                let cursor = state.cursor
                 try NodeState.check(
                     block,
                     after: cursor.block,
@@ -96,7 +103,7 @@ extension StorageNode {
                 let changes = try NodeState.apply(
                     block,
                     epoch: cursor.epoch,
-                    committees: applied.committees,
+                    committees: state.committees,
                     to: store
                 )
                 let next = NodeCursor(block: block.reference, epoch: changes.epoch)
@@ -105,17 +112,18 @@ extension StorageNode {
                     try store.releaseExpired(at: changes.epoch, due: due)
                 }
                 for case (_, .invalidBlobID(_, let blob)) in block.events {
-                    applied.invalidated.append(blob)
+                    state.invalidated.append(blob)
                 }
                 for blob in changes.certified {
-                    applied.certified[blob] = changes.infos[blob].map {
+                    state.certified[blob] = changes.infos[blob].map {
                         Certified(length: $0.length, milliseconds: block.header.milliseconds)
                     }
                 }
-                applied.cursor = next
-                applied.committees = changes.committees ?? applied.committees
+                state.cursor = next
+                state.committees = changes.committees ?? state.committees
+                applied(block, start)
             }
-            return applied
+            return state
         }
     }
 

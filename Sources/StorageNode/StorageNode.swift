@@ -86,6 +86,8 @@ package final class StorageNode: StorageNodeConnection {
     // Guards the few words that requests look at; held for no I/O.
     let status: Mutex<Status>
     let waiters = HeightWaiters()
+    // Guards how far new shards are.
+    let syncing = Mutex(ShardSyncProgress())
 
     /// Runs a node over its store, whose blocking calls `pool` makes.
     package init(
