@@ -44,6 +44,7 @@ extension StorageNode {
                 counters.blocksApplied.add(cursor.block.height - status.cursor.block.height)
                 isNewEpoch = cursor.epoch != status.cursor.epoch
                 status.cursor = cursor
+                status.newest = applied.newest
                 status.committees = applied.committees
             }
             status.hasHeard = true
@@ -61,6 +62,8 @@ extension StorageNode {
 
     private struct Applied {
         var cursor: NodeCursor
+        /// The block at the cursor, when it was one of those.
+        var newest: SignedBlockHeader?
         var committees: NodeCommittees
         /// The blobs that were certified.
         var certified: [BlobID: Certified] = [:]
@@ -120,9 +123,12 @@ extension StorageNode {
                     }
                 }
                 state.cursor = next
+                state.newest = block.signedHeader
                 state.committees = changes.committees ?? state.committees
                 applied(block, start)
             }
+            // All of them were applied by another call.
+            if state.newest == nil { state.newest = try newest(state.cursor.block, store) }
             return state
         }
     }
@@ -175,21 +181,23 @@ extension StorageNode {
 
     private func followOnce(_ ledger: any LedgerConnection) async throws {
         // The first answer says how far the ledger is, and whether a divergence is over.
-        let (next, wait) = status.withLock { status in
+        let (status, wait) = status.withLock { status in
             let isUnsure = status.isDiverged || !status.hasHeard
-            return (status.cursor.block.height + 1, isUnsure ? 0 : Self.waitMilliseconds)
+            return (status, isUnsure ? 0 : Self.waitMilliseconds)
         }
+        let next = status.cursor.block.height + 1
         do {
             let blocks = try await ledger.blocks(
                 from: next,
                 limit: Self.batch,
-                waitMilliseconds: wait
+                waitMilliseconds: wait,
+                claim: claim(status)
             )
             if let last = blocks.last {
-                status.withLock { $0.ledgerHeight = max($0.ledgerHeight, last.height) }
+                self.status.withLock { $0.ledgerHeight = max($0.ledgerHeight, last.height) }
                 try await apply(blocks)
             }
-            status.withLock { status in
+            self.status.withLock { status in
                 status.hasHeard = true
                 if blocks.count < Self.batch { status.hasCaughtUp = true }
             }
@@ -210,6 +218,14 @@ extension StorageNode {
             notice(.diskFailed("\(error)"))
             throw error
         }
+    }
+
+    /// What the node tells the ledger that it has.
+    private func claim(_ status: Status) -> SignedMessage {
+        // A node that is no member yet has no other key that the ledger could know.
+        let key = protocolKey(in: status.committees.current) ?? configuration.protocolKey
+        return FollowerClaim(node: configuration.node, newest: status.newest)
+            .signed(by: key, in: domain)
     }
 
     /// Remembers whether the ledger answers, and returns whether that is news.

@@ -107,6 +107,28 @@ internal import Testing
         #expect(some.exitCode == (down + notReady == 0 && hasLedger ? 0 : 1))
     }
 
+    @Test func aLedgerThatAnswersAndTakesNothingStopsWrites() throws {
+        let committee = try Committee.weighing([3, 3, 4])
+        let nodes = committee.members.map { Self.report($0, Self.health($0)) }
+        let ledger = NetworkHealth.LedgerReport(
+            height: 100,
+            epoch: 4,
+            error: nil,
+            fault: "there are two chains"
+        )
+        let health = NetworkHealth(ledger: ledger, nodes, committee, isWhole: true)
+        #expect(health.exitCode == 2)
+        #expect(
+            health.text.hasSuffix(
+                """
+                ledger: block 100, epoch 4
+                ledger: there are two chains
+                writes stopped: the ledger takes no transactions
+                """
+            )
+        )
+    }
+
     @Test func theTableHasALineForEachNode() throws {
         let committee = try Committee.weighing([3, 3, 4])
         var nodes = committee.members.dropLast().map { Self.report($0, Self.health($0)) }
