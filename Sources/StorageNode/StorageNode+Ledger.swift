@@ -180,9 +180,10 @@ extension StorageNode {
     }
 
     private func followOnce(_ ledger: any LedgerConnection) async throws {
-        // The first answer says how far the ledger is, and whether a divergence is over.
+        // The first answer says how far the ledger is, and whether a divergence or a silence is
+        // over: nobody is told otherwise for as long as that answer waits for a block.
         let (status, wait) = status.withLock { status in
-            let isUnsure = status.isDiverged || !status.hasHeard
+            let isUnsure = status.isDiverged || !status.hasHeard || status.isLedgerSilent
             return (status, isUnsure ? 0 : Self.waitMilliseconds)
         }
         let next = status.cursor.block.height + 1
