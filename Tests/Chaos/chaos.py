@@ -50,7 +50,6 @@ class Chaos:
         self.left, self.moving = [], None
         self.ledger_pause = min(40, seconds / 3)
         self.next_ledger_kill = self.start + self.ledger_pause
-        self.ledger_start = None
         self.counts = {}
 
     def say(self, text):
@@ -88,8 +87,7 @@ class Chaos:
             if node.index not in self.faulty:
                 node.daemon.check()
         self.break_ledger(now)
-        # A command would wait for a ledger that only this thread starts again.
-        if now >= self.next_look and self.ledger_start is None:
+        if now >= self.next_look:
             self.look_at_epoch(now)
             self.next_look = now + 2
         self.break_something(now)
@@ -122,22 +120,19 @@ class Chaos:
             self.faulty[node.index] = end, node.go_on
 
     def break_ledger(self, now):
-        """Kills the ledger now and then, and starts it again a moment later."""
-        if self.ledger_start is not None:
-            if now >= self.ledger_start:
-                self.start_ledger()
-            return
-        self.network.ledger.check()
-        if now >= self.next_ledger_kill:
-            self.network.ledger.end(signal.SIGKILL)
-            self.say("the ledger was killed")
-            self.count("ledger kill")
-            self.ledger_start = now + self.random.uniform(0, 3)
+        """Kills the ledger now and then, and starts it again a moment later.
 
-    def start_ledger(self):
+        Nothing else is done meanwhile: whatever waits for the ledger waits no longer than that.
+        """
+        self.network.ledger.check()
+        if now < self.next_ledger_kill:
+            return
+        self.network.ledger.end(signal.SIGKILL)
+        self.say("the ledger was killed")
+        self.count("ledger kill")
+        time.sleep(self.random.uniform(0, 3))
         self.network.start_ledger()
         self.say("the ledger is back")
-        self.ledger_start = None
         self.next_ledger_kill = time.monotonic() + self.ledger_pause * self.random.uniform(0.5, 1.5)
 
     def look_at_epoch(self, now):
@@ -188,8 +183,6 @@ class Chaos:
 
     def heal(self):
         """Ends all faults, and waits until every node is whole."""
-        if self.ledger_start is not None:
-            self.start_ledger()
         for mend in [mend for _, mend in self.faulty.values()]:
             mend()
         self.faulty = {}
