@@ -81,4 +81,9 @@ package struct PatientLedger: LedgerConnection {
             try await ledger.query(query)
         }
     }
+    package func obstacle() async throws(LedgerError) -> String? {
+        try await Self.ask(patience: patience, time) { () throws(LedgerError) in
+            try await ledger.obstacle()
+        }
+    }
 }

@@ -26,11 +26,35 @@ package protocol LedgerConnection: Sendable {
         waitMilliseconds: UInt64
     ) async throws(LedgerError) -> [Block]
 
+    /// The same, asked by a node that says what it has: a ``FollowerClaim`` with its signature.
+    ///
+    /// A ledger that listens to nobody takes it for any other request.
+    func blocks(
+        from height: UInt64,
+        limit: Int,
+        waitMilliseconds: UInt64,
+        claim: SignedMessage
+    ) async throws(LedgerError) -> [Block]
+
     /// Answers from the newest state.
     func query(_ query: LedgerQuery) async throws(LedgerError) -> LedgerAnswer
+
+    /// Why the ledger takes no transactions; nil when it does, or does not say.
+    func obstacle() async throws(LedgerError) -> String?
 }
 
 extension LedgerConnection {
+    package func blocks(
+        from height: UInt64,
+        limit: Int,
+        waitMilliseconds: UInt64,
+        claim: SignedMessage
+    ) async throws(LedgerError) -> [Block] {
+        try await blocks(from: height, limit: limit, waitMilliseconds: waitMilliseconds)
+    }
+
+    package func obstacle() async throws(LedgerError) -> String? { nil }
+
     /// Sends a transaction, and returns what each command did; throws `executionFailed` when one
     /// undid it.
     package func execute(

@@ -27,8 +27,8 @@ struct HostState {
     var sunk: UInt64?
     /// The newest block that somebody says to have; 0 when nobody says anything.
     var claimed: UInt64 = 0
-    /// Why no transactions are taken.
-    var fault: String?
+    /// What nodes say they have.
+    var claims = FollowerClaims()
     private var isStopping = false
     /// Callers in order of arrival, the leader's not among them.
     private(set) var waiting: [Waiting] = []
@@ -37,6 +37,9 @@ struct HostState {
     private var lastID: UInt64 = 0
 
     init(tip: ChainTip) { self.tip = tip }
+
+    /// Why no transactions are taken; nil when they are.
+    mutating func objection() -> ChainObjection? { claims.objection(tip: tip.reference.height) }
 
     mutating func newID() -> UInt64 {
         lastID += 1

@@ -102,6 +102,8 @@ extension LedgerHost {
         do throws(LedgerError) {
             announce(tip)
             try await fillSink()
+            // Whoever was waited for may have another chain.
+            if let fault { throw .unavailable(fault) }
         } catch {
             // It is in a block here, but may be lost with this directory.
             return results.map { result in

@@ -15,19 +15,23 @@ package struct LedgerHostOptions: Sendable {
     package var pool: BlockingPool
     /// Where blocks go before they are acknowledged.
     package var sink: (any BlockSink)?
+    /// Hears how far the nodes are; may be the sink as well.
+    package var followers: LedgerFollowers?
 
     package init(
         key: SigningKey,
         files: any FileSystem = LinuxFileSystem(),
         time: any TimeSource = LinuxTimeSource(),
         pool: BlockingPool = BlockingPool(threads: 1, name: "ledger"),
-        sink: (any BlockSink)? = nil
+        sink: (any BlockSink)? = nil,
+        followers: LedgerFollowers? = nil
     ) {
         self.key = key
         self.files = files
         self.time = time
         self.pool = pool
         self.sink = sink
+        self.followers = followers
     }
 }
 
@@ -96,7 +100,8 @@ extension LedgerHost {
             tip: tip,
             key: options.key,
             time: options.time,
-            sink: options.sink
+            sink: options.sink,
+            followers: options.followers
         )
     }
 

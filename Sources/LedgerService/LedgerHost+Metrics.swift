@@ -31,12 +31,13 @@ final class HostCounters: Sendable {
 
 /// What a ledger tells whoever watches it (`Docs/Operating.md` has the table).
 extension LedgerHost {
-    /// All metrics of the ledger, as of now; `followers` are those of a daemon.
-    package func metrics(_ followers: LedgerFollowers?) async -> [MetricFamily] {
-        let (tip, waiting, claimed, fault) = state.withLock {
-            ($0.tip, $0.waiting.count, $0.claimed, $0.fault)
+    /// All metrics of the ledger, as of now.
+    package func metrics() async -> [MetricFamily] {
+        let (tip, waiting, claimed, objection) = state.withLock { state in
+            (state.tip, state.waiting.count, state.claimed, state.objection())
         }
         let height = tip.reference.height
+        let missing = if case .ahead(_, let shown) = objection { shown } else { claimed }
         let now = time.nowMilliseconds
         var families: [MetricFamily] = [
             .gauge("walrus_ledger_height", "The newest block.", .integer(height)),
@@ -71,14 +72,10 @@ extension LedgerHost {
             .gauge(
                 "walrus_ledger_missing_blocks",
                 "Blocks that followers say they have, and the ledger has not.",
-                .integer(claimed - min(claimed, height))
-            ),
-            .gauge(
-                "walrus_ledger_ready",
-                "1 while transactions are taken.",
-                MetricValue(fault == nil)
+                .integer(missing - min(missing, height))
             ),
         ]
+        families += Self.families(of: objection)
         if let info = try? await info() {
             families += [
                 .gauge("walrus_current_epoch", "The epoch.", .integer(UInt64(info.epoch))),
@@ -96,6 +93,23 @@ extension LedgerHost {
         }
         if let followers { families += self.families(of: followers, height) }
         return families
+    }
+
+    private static func families(of objection: ChainObjection?) -> [MetricFamily] {
+        [
+            .gauge(
+                "walrus_ledger_ready",
+                "1 while transactions are taken.",
+                MetricValue(objection == nil)
+            ),
+            .labelled(
+                .gauge,
+                "walrus_ledger_objection",
+                "1 while a node shows a signed block that stands against this chain.",
+                by: "kind",
+                ChainObjection.kinds.map { ($0, MetricValue($0 == objection?.kind)) }
+            ),
+        ]
     }
 
     private func families(of followers: LedgerFollowers, _ height: UInt64) -> [MetricFamily] {

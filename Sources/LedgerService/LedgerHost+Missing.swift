@@ -4,18 +4,29 @@ internal import Synchronization
 
 /// A ledger that was put back from an old backup gets its blocks from those who have followed it.
 extension LedgerHost {
-    /// Whether somebody follows a chain that is longer than this one: by their word only.
+    /// Whether somebody has, or says to have, a chain that goes on after this one.
+    ///
+    /// Never once two chains are proven: there is nothing to take then.
     package var isSaidToBeBehind: Bool {
-        state.withLock { $0.claimed > $0.tip.reference.height }
+        state.withLock { state in
+            switch state.objection() {
+            case .forked: false
+            case .ahead: true
+            case nil: state.claimed > state.tip.reference.height
+            }
+        }
     }
 
-    /// Why no transactions are taken; nil when they are.
-    package var fault: String? { state.withLock { $0.fault } }
+    /// What somebody has shown against this chain; no transactions are taken then.
+    package var objection: ChainObjection? { state.withLock { $0.objection() } }
+
+    /// Why no transactions are taken, for people; nil when they are.
+    package var fault: String? { objection?.description }
 
     /// Takes the blocks that `sources` have after this ledger's newest, and returns how many.
     ///
-    /// Throws `diverged` when they have another chain. Then two blocks of one height bear the
-    /// ledger's signature, and it takes no more transactions: somebody must choose.
+    /// Throws `diverged` when they have another chain, and not outvoted. Then two blocks of one
+    /// height bear the ledger's signature, and it takes no more transactions: somebody must choose.
     package func takeMissing(
         from sources: [any BlockSource]
     ) async throws(LedgerStoreError) -> UInt64 {
@@ -23,18 +34,26 @@ extension LedgerHost {
         let claimed = state.withLock { $0.claimed }
         let count: UInt64
         do throws(LedgerStoreError) {
-            count = try await LedgerRestore.catchUp(engine, from: sources)
+            count = try await LedgerRestore.catchUp(engine, from: sources, answersMin: 0)
         } catch {
             if case .diverged(let height, _, _) = error {
-                state.withLock {
-                    $0.fault = "the nodes have another block at height \(height)"
-                }
+                // Without a committee nobody is outvoted.
+                let committee = try? await committee()
+                state.withLock { $0.claims.hasParted(at: height, committee) }
             }
             throw error
         }
+        if count > 0 { state.withLock { $0.claims.hasCaughtUp() } }
         announce(await engine.run { $0.tip })
         state.withLock { if $0.claimed <= claimed { $0.claimed = 0 } }
         return count
+    }
+
+    /// What the nodes have, held against this chain; nothing is taken.
+    package func compare(
+        with sources: [any BlockSource]
+    ) async throws(LedgerStoreError) -> ChainComparison {
+        try await LedgerRestore.compare(engine, with: sources)
     }
 
     /// Ends the waiting of those who wait for blocks, now and from now on: the ledger is about to

@@ -35,7 +35,9 @@ package final class LedgerHost: LedgerConnection {
     let key: SigningKey
     let time: any TimeSource
     let sink: (any BlockSink)?
-    private let fixed: Genesis
+    /// Who says how far it is, where somebody follows over a network.
+    package let followers: LedgerFollowers?
+    let fixed: Genesis
     // Guards who waits, and how far the chain is; held for no I/O.
     let state: Mutex<HostState>
     let counters = HostCounters()
@@ -49,7 +51,8 @@ package final class LedgerHost: LedgerConnection {
         tip: ChainTip,
         key: SigningKey,
         time: any TimeSource,
-        sink: (any BlockSink)?
+        sink: (any BlockSink)?,
+        followers: LedgerFollowers?
     ) {
         precondition(genesis.blockKey == key.publicKey)
         fixed = genesis
@@ -58,6 +61,7 @@ package final class LedgerHost: LedgerConnection {
         self.key = key
         self.time = time
         self.sink = sink
+        self.followers = followers
     }
 
     package func genesis() async throws(LedgerError) -> Genesis { fixed }

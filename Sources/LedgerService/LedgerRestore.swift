@@ -1,6 +1,7 @@
 // A ledger that was lost, or put back from an old backup, gets its blocks from those who kept
 // them. Blocks are judged by hash, signature and execution, never by who hands them over; of
-// several valid chains the longest is taken, and when two disagree at any height nothing is.
+// several valid chains the longest is taken. When two disagree at any height, that of sources with
+// a quorum of all weight is right: the other was acknowledged to nobody. Else nothing is taken.
 
 internal import BlobModel
 package import Ledger
@@ -67,139 +68,82 @@ package enum LedgerRestore {
         from sources: [any BlockSource],
         answersMin: Int = 1
     ) async throws(LedgerStoreError) -> UInt64 {
-        let (genesis, tip) = await store.run { ($0.genesis, $0.tip) }
-        var surveys: [(source: any BlockSource, hashes: [BlockHash])] = []
-        var silent: [String] = []
-        for (source, answer) in zip(
-            sources,
-            await answers(of: sources, genesis: genesis, from: tip)
-        ) {
-            switch answer {
-            case .chain(let hashes): surveys.append((source, hashes))
-            case .silent: silent.append(source.name)
-            case .failed(let error): throw error
+        let (chains, tip) = try await chains(of: sources, answersMin: answersMin, beside: store)
+        let chosen = try ChainChoice.agreeing(chains, beside: tip.reference)
+        var reached = tip.reference.height
+        var failure: String?
+        for chain in chosen {
+            let end = tip.reference.height + UInt64(chain.after.count)
+            guard reached < end else { break }
+            let source = sources[chain.source]
+            do throws(LedgerStoreError) {
+                try await copy(reached + 1...end, from: source, to: store)
+            } catch {
+                // What one does not give after all comes from the next that has it.
+                guard error.isOfSource else { throw error }
+                failure = failure ?? "\(source.name): \(error)"
             }
+            reached = await store.run { $0.tip.reference.height }
         }
-        let count = surveys.count
+        // Whoever may miss nothing is told; else a source that only said so holds up nobody.
+        let longest = UInt64(chosen.first?.after.count ?? 0)
+        if answersMin > 0, reached < tip.reference.height + longest, let failure {
+            throw .noSource(failure)
+        }
+        return reached - tip.reference.height
+    }
+
+    /// Holds what `sources` have against the store's chain, and takes nothing.
+    ///
+    /// Throws `diverged` when they have another chain.
+    static func compare(
+        _ store: Confined<any LedgerEngine>,
+        with sources: [any BlockSource]
+    ) async throws(LedgerStoreError) -> ChainComparison {
+        let (chains, tip) = try await chains(of: sources, answersMin: 0, beside: store)
+        let longest = try ChainChoice.agreeing(chains, beside: tip.reference).first
+        return ChainComparison(
+            answers: chains.count { $0.isThere },
+            sources: sources.count,
+            blocksMissing: longest?.after.count ?? 0
+        )
+    }
+
+    /// What each source has, in their order, and the store's tip.
+    private static func chains(
+        of sources: [any BlockSource],
+        answersMin: Int,
+        beside store: Confined<any LedgerEngine>
+    ) async throws(LedgerStoreError) -> ([SourceChain], ChainTip) {
+        let (genesis, tip) = await store.run { ($0.genesis, $0.tip) }
+        let survey = ChainSurvey(store: store, genesis: genesis, tip: tip)
+        let chains = try await survey.ask(sources)
+        let silent = zip(sources, chains).filter { !$1.isThere }.map(\.0.name)
+        let count = sources.count - silent.count
         guard count >= answersMin else {
             throw .noSource(
                 "\(count) of \(answersMin) needed answered; silent: "
                     + silent.joined(separator: ", ")
             )
         }
-        guard let longest = surveys.max(by: { $0.hashes.count < $1.hashes.count }) else {
-            return 0
-        }
-        for survey in surveys {
-            for (index, pair) in zip(survey.hashes, longest.hashes).enumerated()
-            where pair.0 != pair.1 {
-                throw .diverged(
-                    height: tip.reference.height + UInt64(index) + 1,
-                    pair.0,
-                    pair.1
-                )
-            }
-        }
-        try await copy(longest.hashes.count, from: longest.source, to: store, after: tip)
-        return UInt64(longest.hashes.count)
-    }
-
-    /// What one source came to.
-    private enum Answer: Sendable {
-        case chain([BlockHash])
-        case silent
-        case failed(LedgerStoreError)
-    }
-
-    /// Asks all sources at once: one that does not answer costs its time-out, and not one each.
-    private static func answers(
-        of sources: [any BlockSource],
-        genesis: Genesis,
-        from tip: ChainTip
-    ) async -> [Answer] {
-        await withTaskGroup(of: (Int, Answer).self) { group in
-            for (index, source) in sources.enumerated() {
-                group.addTask { (index, await answer(of: source, genesis: genesis, from: tip)) }
-            }
-            var answers = [Answer](repeating: .silent, count: sources.count)
-            for await (index, answer) in group { answers[index] = answer }
-            return answers
-        }
-    }
-
-    private static func answer(
-        of source: any BlockSource,
-        genesis: Genesis,
-        from tip: ChainTip
-    ) async -> Answer {
-        do throws(LedgerStoreError) {
-            let hashes = try await survey(source, genesis: genesis, from: tip)
-            return hashes.map(Answer.chain) ?? .silent
-        } catch {
-            return .failed(error)
-        }
-    }
-
-    /// The hashes of the valid chain that a source has after `tip`; nil when it does not answer.
-    ///
-    /// A chain ends at its first block that is not the signed child of the one before.
-    private static func survey(
-        _ source: any BlockSource,
-        genesis: Genesis,
-        from tip: ChainTip
-    ) async throws(LedgerStoreError) -> [BlockHash]? {
-        let network = genesis.networkID
-        var end = tip
-        var hashes: [BlockHash] = []
-        while true {
-            // Why a source does not answer is its own affair; its name is reported.
-            guard
-                let blocks = try? await source.blocks(
-                    from: end.reference.height + 1,
-                    limit: LedgerStore.batch
-                )
-            else { return hashes.isEmpty ? nil : hashes }
-            guard !blocks.isEmpty else { return hashes }
-            for block in blocks {
-                do throws(BlockError) {
-                    try end.check(block, network: network, producer: genesis.blockKey)
-                } catch {
-                    if case .notAChild = error, block.height == end.reference.height + 1,
-                        block.signedHeader.isSigned,
-                        block.header.producer == genesis.blockKey, hashes.isEmpty,
-                        tip.reference.height > 0
-                    {
-                        throw .diverged(
-                            height: tip.reference.height,
-                            tip.reference.hash,
-                            block.header.parent
-                        )
-                    }
-                    return hashes
-                }
-                hashes.append(block.reference.hash)
-                end = ChainTip(after: block.header)
-            }
-        }
+        return (chains, tip)
     }
 
     private static func copy(
-        _ count: Int,
+        _ heights: ClosedRange<UInt64>,
         from source: any BlockSource,
-        to store: Confined<any LedgerEngine>,
-        after tip: ChainTip
+        to store: Confined<any LedgerEngine>
     ) async throws(LedgerStoreError) {
-        let last = tip.reference.height + UInt64(count)
-        var next = tip.reference.height + 1
-        while next <= last {
+        var next = heights.lowerBound
+        while next <= heights.upperBound {
             let blocks: [Block]
             do {
                 blocks = try await source.blocks(from: next, limit: LedgerStore.batch)
             } catch {
-                throw .noSource("\(source.name): \(error)")
+                throw .noSource("\(error)")
             }
-            guard !blocks.isEmpty else { throw .noSource("\(source.name) stopped") }
-            let wanted = Array(blocks.prefix(Int(last - next) + 1))
+            guard !blocks.isEmpty else { throw .noSource("it stopped before block \(next)") }
+            let wanted = Array(blocks.prefix(Int(heights.upperBound - next) + 1))
             try await store.run { store throws(LedgerStoreError) in try store.take(wanted) }
             next += UInt64(wanted.count)
         }
@@ -232,6 +176,16 @@ package enum LedgerRestore {
             try files.rename(directory, to: "\(directory).old-\(number)")
         } catch {
             throw .failed(error.description)
+        }
+    }
+}
+
+extension LedgerStoreError {
+    /// Whether it is a source that fails, and not the store.
+    fileprivate var isOfSource: Bool {
+        switch self {
+        case .noSource, .invalidChain: true
+        default: false
         }
     }
 }

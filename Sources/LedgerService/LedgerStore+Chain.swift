@@ -15,8 +15,15 @@ package protocol BlockSource: Sendable {
     /// For people.
     var name: String { get }
 
+    /// Shards of whoever it is, when sources disagree; 1 where there are none to count.
+    var weight: Int { get }
+
     /// Blocks from `height` on, in order; none when there is none.
     func blocks(from height: UInt64, limit: Int) async throws -> [Block]
+}
+
+extension BlockSource {
+    package var weight: Int { 1 }
 }
 
 /// A connection to a ledger is a source of its blocks.

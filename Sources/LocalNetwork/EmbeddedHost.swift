@@ -245,7 +245,7 @@ final class EmbeddedHost: Sendable {
         }
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
-                await self.serve(LedgerAPI(self.ledger, followers: nil).routes, as: "ledger")
+                await self.serve(LedgerAPI(self.ledger).routes, as: "ledger")
             }
             for (index, node) in nodes.enumerated() {
                 group.addTask {
@@ -260,7 +260,7 @@ final class EmbeddedHost: Sendable {
 
     /// What ledger and nodes tell of themselves, each node under the name of its directory.
     func metrics() async -> [MetricFamily] {
-        var families = await ledger.metrics(nil)
+        var families = await ledger.metrics()
         for (index, node) in nodes.enumerated() {
             let name = String(directory.nodePath(index).split(separator: "/").last ?? "")
             let up = MetricFamily.gauge(

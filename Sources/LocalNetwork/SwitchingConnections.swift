@@ -42,6 +42,8 @@ package final class SwitchingLedger: LedgerConnection {
     package func query(_ query: LedgerQuery) async throws(LedgerError) -> LedgerAnswer {
         try await current.query(query)
     }
+
+    package func obstacle() async throws(LedgerError) -> String? { try await current.obstacle() }
 }
 
 /// A node of an embedded network, wherever it is hosted.

@@ -262,6 +262,26 @@ package struct SimulatedLedgerConnection: LedgerConnection {
         }
     }
 
+    package func blocks(
+        from height: UInt64,
+        limit: Int,
+        waitMilliseconds: UInt64,
+        claim: SignedMessage
+    ) async throws(LedgerError) -> [Block] {
+        try await ask(
+            "blocks from \(height)",
+            patience: .milliseconds(Int64(clamping: waitMilliseconds))
+        ) {
+            (ledger) async throws(LedgerError) in
+            try await ledger.blocks(
+                from: height,
+                limit: limit,
+                waitMilliseconds: waitMilliseconds,
+                claim: claim
+            )
+        }
+    }
+
     package func query(_ query: LedgerQuery) async throws(LedgerError) -> LedgerAnswer {
         try await ask("query") { (ledger) async throws(LedgerError) in
             try await ledger.query(query)

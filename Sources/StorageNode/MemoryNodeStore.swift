@@ -182,6 +182,17 @@ package final class MemoryNodeStore: NodeStore {
         }
     }
 
+    package func usage() -> NodeStoreUsage {
+        contents.withLock { contents in
+            var usage = NodeStoreUsage()
+            usage.garbageBlobs = UInt64(contents.garbage.count)
+            for (name, sliver) in contents.slivers where contents.garbage[name.blob] != nil {
+                usage.garbageBytes += UInt64(sliver.sliver.dataBytes.count)
+            }
+            return usage
+        }
+    }
+
     package func deleteData(of blob: BlobID) {
         contents.withLock { contents in
             contents.metadata[blob] = nil

@@ -9,6 +9,11 @@ final class NodeCounters: Sendable {
     private let sliversRetrieved = [Counter(), Counter()]
     let confirmationsIssued = Counter()
     let blocksApplied = Counter()
+    let eventsApplied = Counter()
+    /// Seconds that a block took, with all of its events, until the index had them.
+    private let applying = LatencySet<String>(
+        bounds: [0.0001, 0.00025, 0.0005] + LatencySet<String>.boundsDefault
+    )
     let blobsDeleted = Counter()
     /// By ``NodeNotice/name``.
     let notices = CounterSet(NodeNotice.names)
@@ -16,6 +21,11 @@ final class NodeCounters: Sendable {
     func sliverStored(_ axis: SliverAxis) { sliversStored[Self.index(axis)].add() }
 
     func sliverRetrieved(_ axis: SliverAxis) { sliversRetrieved[Self.index(axis)].add() }
+
+    func applied(_ events: Int, in duration: Duration) {
+        applying.observe(duration, "block")
+        eventsApplied.add(UInt64(events))
+    }
 
     private static func index(_ axis: SliverAxis) -> Int { axis == .primary ? 0 : 1 }
 
@@ -57,6 +67,17 @@ final class NodeCounters: Sendable {
                 "walrus_blocks_applied_total",
                 "Blocks of the ledger that were applied.",
                 blocksApplied.value
+            ),
+            .counter(
+                "walrus_events_applied_total",
+                "Events of those blocks.",
+                eventsApplied.value
+            ),
+            MetricFamily(
+                .histogram,
+                "walrus_event_apply_duration_seconds",
+                "Time to apply the events of a block: to check it, keep it and act on it.",
+                samples: applying.readings.values.map { .init([], .histogram($0)) }
             ),
             .counter(
                 "walrus_garbage_collection_blobs_deleted_total",

@@ -1,3 +1,4 @@
+internal import SQLite
 internal import SystemIO
 
 /// How much of its disk a node uses, in bytes.
@@ -7,6 +8,10 @@ package struct NodeStoreUsage: Equatable, Sendable {
     package var indexBytes: UInt64 = 0
     package var freeBytes: UInt64 = 0
     package var totalBytes: UInt64 = 0
+    /// Blobs that were released and are not deleted yet, within their grace or after it.
+    package var garbageBlobs: UInt64 = 0
+    /// Bytes of their slivers and metadata.
+    package var garbageBytes: UInt64 = 0
 
     package init() {}
 }
@@ -30,7 +35,29 @@ extension DiskNodeStore {
         } catch {
             throw .failed("\(error)")
         }
+        (usage.garbageBlobs, usage.garbageBytes) = try garbageTotals()
         return usage
+    }
+
+    /// How much is released and still here; bytes as they are on the disk.
+    private func garbageTotals() throws(NodeStoreError) -> (blobs: UInt64, bytes: UInt64) {
+        let rows = try indexed { index throws(NodeStoreError) in
+            try sql(index) { database throws(SQLiteError) in
+                try database.rows(
+                    """
+                    SELECT (SELECT count(*) FROM garbage),
+                        (SELECT coalesce(sum(length), 0) FROM slivers
+                            WHERE blob IN (SELECT blob FROM garbage))
+                        + (SELECT coalesce(sum(length), 0) FROM metadata
+                            WHERE blob IN (SELECT blob FROM garbage))
+                    """
+                )
+            }
+        }
+        guard case .integer(let blobs)? = rows.first?.first,
+            case .integer(let bytes)? = rows.first?.last
+        else { throw .failed("the garbage cannot be counted") }
+        return (UInt64(clamping: blobs), UInt64(clamping: bytes))
     }
 
     private func bytes(in folder: String) throws(SystemError) -> UInt64 {

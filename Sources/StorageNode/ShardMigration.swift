@@ -97,7 +97,9 @@ extension StorageNode {
             invalidate: invalidate
         )
         var count = 0
-        for shard in committees.gained(by: configuration.node) {
+        let gained = committees.gained(by: configuration.node)
+        try await beginSync(of: Array(gained), epoch: epoch)
+        for shard in gained {
             for holder in committees.formerHolders(of: shard, besides: configuration.node) {
                 guard try await !missing(of: shard, epoch: epoch).isEmpty,
                     let peer = migration.connect(holder)
@@ -115,6 +117,7 @@ extension StorageNode {
             }
             count += try await fillGaps(of: shard, epoch, peers)
         }
+        endSync()
         return count
     }
 
@@ -188,6 +191,7 @@ extension StorageNode {
             return 0
         }
         try await writing { store throws(NodeStoreError) in try store.store(verified, as: name) }
+        tookOfShard(verified)
         return 1
     }
 

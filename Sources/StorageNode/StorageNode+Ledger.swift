@@ -23,9 +23,12 @@ extension StorageNode {
         let producer = configuration.genesis.blockKey
         let store = store
         let first = committees
+        let (counters, time) = (counters, time)
         let applied = try await pool.run { () throws -> Applied in
             try Self.apply(
                 blocks,
+                { counters.applied($0.events.count, in: time.uptime - $1) },
+                since: { time.uptime },
                 to: store,
                 in: domain,
                 producer: producer,
@@ -41,6 +44,7 @@ extension StorageNode {
                 counters.blocksApplied.add(cursor.block.height - status.cursor.block.height)
                 isNewEpoch = cursor.epoch != status.cursor.epoch
                 status.cursor = cursor
+                status.newest = applied.newest
                 status.committees = applied.committees
             }
             status.hasHeard = true
@@ -58,6 +62,8 @@ extension StorageNode {
 
     private struct Applied {
         var cursor: NodeCursor
+        /// The block at the cursor, when it was one of those.
+        var newest: SignedBlockHeader?
         var committees: NodeCommittees
         /// The blobs that were certified.
         var certified: [BlobID: Certified] = [:]
@@ -70,8 +76,11 @@ extension StorageNode {
         let milliseconds: UInt64
     }
 
+    /// `applied` is told of each block, with the time before it.
     private static func apply(
         _ blocks: [Block],
+        _ applied: (Block, Duration) -> Void,
+        since now: () -> Duration,
         to store: any NodeStore,
         in domain: SigningDomain,
         producer: PublicKey,
@@ -80,12 +89,13 @@ extension StorageNode {
     ) throws -> Applied {
         try store.serially {
             // Another call may have been here since; without a row there is nothing newer.
-            var applied = Applied(
+            var state = Applied(
                 cursor: try store.cursor(),
                 committees: try store.committees() ?? committees
             )
-            for block in blocks where block.height > applied.cursor.block.height {
-                let cursor = applied.cursor
+            for block in blocks where block.height > state.cursor.block.height {
+                let start = now()
+                let cursor = state.cursor
                 try NodeState.check(
                     block,
                     after: cursor.block,
@@ -96,7 +106,7 @@ extension StorageNode {
                 let changes = try NodeState.apply(
                     block,
                     epoch: cursor.epoch,
-                    committees: applied.committees,
+                    committees: state.committees,
                     to: store
                 )
                 let next = NodeCursor(block: block.reference, epoch: changes.epoch)
@@ -105,17 +115,21 @@ extension StorageNode {
                     try store.releaseExpired(at: changes.epoch, due: due)
                 }
                 for case (_, .invalidBlobID(_, let blob)) in block.events {
-                    applied.invalidated.append(blob)
+                    state.invalidated.append(blob)
                 }
                 for blob in changes.certified {
-                    applied.certified[blob] = changes.infos[blob].map {
+                    state.certified[blob] = changes.infos[blob].map {
                         Certified(length: $0.length, milliseconds: block.header.milliseconds)
                     }
                 }
-                applied.cursor = next
-                applied.committees = changes.committees ?? applied.committees
+                state.cursor = next
+                state.newest = block.signedHeader
+                state.committees = changes.committees ?? state.committees
+                applied(block, start)
             }
-            return applied
+            // All of them were applied by another call.
+            if state.newest == nil { state.newest = try newest(state.cursor.block, store) }
+            return state
         }
     }
 
@@ -166,22 +180,25 @@ extension StorageNode {
     }
 
     private func followOnce(_ ledger: any LedgerConnection) async throws {
-        // The first answer says how far the ledger is, and whether a divergence is over.
-        let (next, wait) = status.withLock { status in
-            let isUnsure = status.isDiverged || !status.hasHeard
-            return (status.cursor.block.height + 1, isUnsure ? 0 : Self.waitMilliseconds)
+        // The first answer says how far the ledger is, and whether a divergence or a silence is
+        // over: nobody is told otherwise for as long as that answer waits for a block.
+        let (status, wait) = status.withLock { status in
+            let isUnsure = status.isDiverged || !status.hasHeard || status.isLedgerSilent
+            return (status, isUnsure ? 0 : Self.waitMilliseconds)
         }
+        let next = status.cursor.block.height + 1
         do {
             let blocks = try await ledger.blocks(
                 from: next,
                 limit: Self.batch,
-                waitMilliseconds: wait
+                waitMilliseconds: wait,
+                claim: claim(status)
             )
             if let last = blocks.last {
-                status.withLock { $0.ledgerHeight = max($0.ledgerHeight, last.height) }
+                self.status.withLock { $0.ledgerHeight = max($0.ledgerHeight, last.height) }
                 try await apply(blocks)
             }
-            status.withLock { status in
+            self.status.withLock { status in
                 status.hasHeard = true
                 if blocks.count < Self.batch { status.hasCaughtUp = true }
             }
@@ -202,6 +219,14 @@ extension StorageNode {
             notice(.diskFailed("\(error)"))
             throw error
         }
+    }
+
+    /// What the node tells the ledger that it has.
+    private func claim(_ status: Status) -> SignedMessage {
+        // A node that is no member yet has no other key that the ledger could know.
+        let key = protocolKey(in: status.committees.current) ?? configuration.protocolKey
+        return FollowerClaim(node: configuration.node, newest: status.newest)
+            .signed(by: key, in: domain)
     }
 
     /// Remembers whether the ledger answers, and returns whether that is news.

@@ -13,6 +13,7 @@ extension StorageNode {
     /// All metrics of the node, as of now.
     package func metrics() async -> [MetricFamily] {
         var families = counters.families + recoveryFamilies + scrubFamilies
+        families += shardSyncProgress.families
         // It says what the node knows of itself, and asks nobody.
         if let health = try? await health() { families += Self.families(of: health) }
         if let usage = try? await reading({ store throws(NodeStoreError) in try store.usage() }) {
@@ -92,6 +93,16 @@ extension StorageNode {
                 "Bytes of the node's disk.",
                 .integer(usage.totalBytes)
             ),
+            .gauge(
+                "walrus_garbage_collection_pending_blobs",
+                "Blobs that were released and are not deleted yet.",
+                .integer(usage.garbageBlobs)
+            ),
+            .gauge(
+                "walrus_garbage_collection_pending_bytes",
+                "Bytes of their slivers and metadata.",
+                .integer(usage.garbageBytes)
+            ),
         ]
     }
 
@@ -104,6 +115,11 @@ extension StorageNode {
                 "Blobs of which something is missing, or may be.",
                 by: "state",
                 [("pending", MetricValue(status.blobsIncomplete))]
+            ),
+            .gauge(
+                "walrus_recover_blob_shards_backlog",
+                "Of those blobs, the shards of which something is missing, all together.",
+                MetricValue(status.missing.values.reduce(0, +))
             ),
             .gauge(
                 "walrus_recovery_scanned",

@@ -52,6 +52,8 @@ package enum StorageNodeError: Error, Equatable, Sendable {
 package final class StorageNode: StorageNodeConnection {
     struct Status {
         var cursor: NodeCursor
+        /// The block at the cursor, as the ledger signed it; nil before the first.
+        var newest: SignedBlockHeader?
         /// As of the cursor.
         var committees: NodeCommittees
         var isDiverged: Bool { divergence != nil }
@@ -86,6 +88,8 @@ package final class StorageNode: StorageNodeConnection {
     // Guards the few words that requests look at; held for no I/O.
     let status: Mutex<Status>
     let waiters = HeightWaiters()
+    // Guards how far new shards are.
+    let syncing = Mutex(ShardSyncProgress())
 
     /// Runs a node over its store, whose blocking calls `pool` makes.
     package init(
@@ -108,8 +112,10 @@ package final class StorageNode: StorageNodeConnection {
         }
         let cursor: NodeCursor
         let committees: NodeCommittees
+        let newest: SignedBlockHeader?
         do throws(NodeStoreError) {
             cursor = try store.cursor()
+            newest = try Self.newest(cursor.block, store)
             committees =
                 try store.committees() ?? NodeCommittees(committee.moved(to: cursor.epoch))
         } catch {
@@ -126,7 +132,21 @@ package final class StorageNode: StorageNodeConnection {
             notice($0)
         }
         started = time.uptime
-        status = Mutex(Status(cursor: cursor, committees: committees))
+        status = Mutex(Status(cursor: cursor, newest: newest, committees: committees))
+    }
+
+    /// The signed header of the block at `place`; nil before the first.
+    static func newest(
+        _ place: BlockReference,
+        _ store: any NodeStore
+    ) throws(NodeStoreError) -> SignedBlockHeader? {
+        guard place.height > 0 else { return nil }
+        let bytes = try store.blocks(from: place.height, limit: 1).first
+        // A log that has lost its end says nothing of it to the ledger.
+        guard let bytes, let block = try? Block(bcsBytes: bytes), block.reference == place else {
+            return nil
+        }
+        return block.signedHeader
     }
 
     var domain: SigningDomain {

@@ -94,6 +94,21 @@ private struct Change {
         for node in network.ledger.nodes.dropFirst() { try await node.settle(migration(of: node)) }
     }
 
+    /// The slivers that a node should have of the blobs of epoch 0, and their bytes.
+    func held(by node: StorageNode) throws -> ShardSyncProgress.Amount {
+        let shards = node.committees.shards(of: node.configuration.node).count
+        var amount = ShardSyncProgress.Amount()
+        for (_, bytes) in blobs.prefix(settled) {
+            let symbol = try client.parameters.symbolSize(of: UInt64(bytes.count))
+            for axis in SliverAxis.allCases {
+                let length = client.parameters.sliverLength(axis, symbolSize: symbol)
+                amount.slivers += UInt64(shards)
+                amount.bytes += UInt64(shards * length)
+            }
+        }
+        return amount
+    }
+
     /// Whether a node has all that it should have of every blob of epoch 0.
     func isWhole(_ node: StorageNode) async throws -> Bool {
         let shards = node.committees.shards(of: node.configuration.node)
@@ -187,6 +202,11 @@ private struct BadSource: ShardSource {
         #expect(try await !change.isChanging)
         #expect(change.recovered == 0)
         #expect(try await change.isWhole(change.joiner))
+        let progress = change.joiner.shardSyncProgress
+        // What was written meanwhile came with the shards, too, or by itself.
+        let held = try change.held(by: change.joiner)
+        #expect(progress.done.slivers >= held.slivers && progress.done.bytes >= held.bytes)
+        #expect(progress.left == ShardSyncProgress.Amount())
         for client in [change.client, fresh] { try await change.readAll(with: client) }
         try await change.readAll(with: change.network.client())
     }
@@ -269,6 +289,7 @@ private struct BadSource: ShardSource {
         #expect(try await !change.isChanging)
         let recovery = change.joiner.recoveryStatus
         #expect(recovery.sliversRecovered > 0)
+        #expect(change.joiner.shardSyncProgress.done == (try change.held(by: change.joiner)))
         try await change.readAll(with: change.network.client())
     }
 

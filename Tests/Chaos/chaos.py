@@ -5,8 +5,9 @@
 PRODUCTS has walrus and walrusfs. A volume is mounted with fsync=network and written by rsync and
 others, read with dropped caches and by machines that have only the key; blobs are stored and read.
 Meanwhile nodes are killed, restarted, wiped (`walrus node replace`), stopped and cut off from all
-others, never more than f shards at once, a node that is not whole again counted; epochs change, with
-nodes that leave and come back, so that shards move. For SECONDS; then all is healed. None of the
+others, never more than f shards at once, a node that is not whole again counted; the ledger is killed
+and started again; epochs end when their time is over (a minute in long runs), with nodes that leave and
+come back, so that shards move, and others that get new keys. For SECONDS; then all is healed. None of the
 operations may fail or take longer than 30 seconds, every node must become whole (every shard reports
 every certified blob as stored), and everything must read back identical. As root, for namespaces.
 """
@@ -33,19 +34,22 @@ HEALING_SECONDS = 240
 class Chaos:
     """Which faults there are now, and which come next."""
 
-    def __init__(self, network, workload, seed, epoch_seconds):
+    def __init__(self, network, workload, seed, seconds):
         self.network, self.workload = network, workload
         self.random = random.Random(seed)
-        self.epoch_seconds = epoch_seconds
         self.start = time.monotonic()
         # Nodes that are down or cut off, with when that is over and how.
         self.faulty = {}
         # Nodes that are there again and not whole yet, with since when and the block to reach.
         self.healing = {}
-        self.longest = 0
-        self.held, self.is_changing = network.shards()
-        self.left = []
-        self.next_epoch = self.start + epoch_seconds
+        self.longest = self.healed_after = 0
+        self.held, self.epoch, self.is_changing = network.shards()
+        self.changing_since = self.start
+        self.next_look = self.start
+        # Nodes that have left, and whoever leaves or comes back now.
+        self.left, self.moving = [], None
+        self.ledger_pause = min(40, seconds / 3)
+        self.next_ledger_kill = self.start + self.ledger_pause
         self.counts = {}
 
     def say(self, text):
@@ -61,7 +65,8 @@ class Chaos:
     @property
     def room(self):
         unwhole = set(self.faulty) | set(self.healing)
-        return FAULTY - sum(map(self.weight, unwhole)) - (1 if self.is_changing else 0)
+        is_moving = self.is_changing or self.moving is not None
+        return FAULTY - sum(map(self.weight, unwhole)) - (1 if is_moving else 0)
 
     def step(self):
         now = time.monotonic()
@@ -81,8 +86,10 @@ class Chaos:
         for node in self.network.nodes:
             if node.index not in self.faulty:
                 node.daemon.check()
-        if now >= self.next_epoch:
-            self.change_epoch(now)
+        self.break_ledger(now)
+        if now >= self.next_look:
+            self.look_at_epoch(now)
+            self.next_look = now + 2
         self.break_something(now)
 
     def break_something(self, now):
@@ -112,12 +119,49 @@ class Chaos:
             node.stall()
             self.faulty[node.index] = end, node.go_on
 
-    def change_epoch(self, now):
-        """Ends the epoch, with a node that leaves or one that comes back."""
-        self.held, self.is_changing = self.network.shards()
-        if self.is_changing:
-            if now > self.next_epoch + HEALING_SECONDS:
-                raise Failure("the change of epochs does not end")
+    def break_ledger(self, now):
+        """Kills the ledger now and then, and starts it again a moment later.
+
+        Nothing else is done meanwhile: whatever waits for the ledger waits no longer than that.
+        """
+        self.network.ledger.check()
+        if now < self.next_ledger_kill:
+            return
+        self.network.ledger.end(signal.SIGKILL)
+        self.say("the ledger was killed")
+        self.count("ledger kill")
+        time.sleep(self.random.uniform(0, 3))
+        self.network.start_ledger()
+        self.say("the ledger is back")
+        self.next_ledger_kill = time.monotonic() + self.ledger_pause * self.random.uniform(0.5, 1.5)
+
+    def look_at_epoch(self, now):
+        """Notices that the ledger has begun an epoch, and has some of the next be another."""
+        before, was_changing = self.epoch, self.is_changing
+        self.held, self.epoch, self.is_changing = self.network.shards()
+        if self.is_changing and not was_changing:
+            self.changing_since = now
+        elif self.is_changing and now > self.changing_since + HEALING_SECONDS:
+            raise Failure("the change of epochs does not end")
+        if self.moving is not None and not self.is_changing:
+            has_shards = bool(self.held[self.moving.index])
+            if has_shards == (self.moving not in self.left):
+                self.moving = None
+        if self.epoch == before:
+            return
+        self.say(f"epoch {self.epoch} has begun")
+        self.count("epoch")
+        self.change_members()
+        if self.random.random() < 0.5:
+            # Its network key changes at once, its protocol key with the next epoch.
+            node = self.random.choice(self.network.nodes)
+            self.network.run("node", "rotate", "--key", node.key)
+            self.say(f"{node.name} has new keys")
+            self.count("rotation")
+
+    def change_members(self):
+        """Has a node leave, or one that left come back, with an epoch that is still to come."""
+        if self.moving is not None:
             return
         if self.left and self.random.random() < 0.5:
             node = self.left.pop(0)
@@ -125,28 +169,17 @@ class Chaos:
                 "node", "register", "--key", node.key, "--name", node.name, "--address",
                 f"https://127.0.0.1:{node.port}", "--administrator", self.network.administrator)
             self.say(f"{node.name} comes back")
+            self.count("return")
         elif len(self.left) < 2:
             # Too many at once, and the others could not hold their shards (walrus-system.md, 6.2).
             node = self.random.choice([node for node in self.network.nodes if node not in self.left])
             self.network.run("node", "leave", "--key", node.key)
             self.left.append(node)
             self.say(f"{node.name} leaves")
-        said = self.network.run("epoch", "advance", "--administrator", self.network.administrator)
-        self.say(said.strip())
-        self.count("epoch")
-        if self.random.random() < 0.5:
-            # Its network key changes at once, its protocol key with the next epoch.
-            node = self.random.choice(self.network.nodes)
-            self.network.run("node", "rotate", "--key", node.key)
-            self.say(f"{node.name} has new keys")
-            self.count("rotate")
-        if self.random.random() < 0.3:
-            self.network.ledger.end(signal.SIGKILL)
-            self.network.start_ledger()
-            self.say("the ledger was killed and is back")
-            self.count("ledger")
-        self.held, self.is_changing = self.network.shards()
-        self.next_epoch = now + self.epoch_seconds
+            self.count("leave")
+        else:
+            return
+        self.moving = node
 
     def heal(self):
         """Ends all faults, and waits until every node is whole."""
@@ -161,7 +194,7 @@ class Chaos:
                      functools.partial(node.is_whole, height))
         self.say(f"every node says that it is whole, {time.monotonic() - start:.1f} s later")
         wait_for("the change of epochs to end", HEALING_SECONDS,
-                 lambda: not self.network.shards()[1])
+                 lambda: not self.network.shards()[2])
         blobs = self.network.certified()
         missing = self.network.slivers(blobs)
 
@@ -174,17 +207,41 @@ class Chaos:
         except Failure as failure:
             shown = "\n".join(f"{blob.hex()} {pair} {axis}" for blob, pair, axis in missing[:20])
             raise Failure(f"{failure}; {len(missing)} are missing:\n{shown}") from failure
-        self.say(f"every shard reports every certified blob, {time.monotonic() - start:.1f} s later")
+        self.healed_after = time.monotonic() - start
+        self.say(f"every shard reports every certified blob, {self.healed_after:.1f} s later")
+
+    def report(self):
+        """What happened, in figures."""
+        count = lambda what: self.counts.get(what, 0)
+        clock = self.workload.clock
+        return "\n".join([
+            f"    operations   {clock.total}, the longest {clock.worst}; none failed",
+            f"                 {clock.report()}; {self.workload.rounds} rsyncs",
+            f"    nodes        {count('kill')} kills, {count('restart')} restarts, {count('wipe')} "
+            f"wipes, {count('cut')} partitions, {count('stall')} stalls",
+            f"    ledger       {count('ledger kill')} kills",
+            f"    epochs       {count('epoch')}, by their duration of {self.network.epoch_seconds} s; "
+            f"{count('leave')} nodes left, {count('return')} came back, {count('rotation')} new keys",
+            f"    wholeness    all {len(self.network.nodes)} nodes ended whole, {self.healed_after:.1f} "
+            f"s after the last fault; at most {self.longest:.1f} s after a fault of their own"])
+
+
+def epoch_seconds(seconds):
+    """How long an epoch lasts in a run of so long: a minute, in short ones less.
+
+    What is stored lives for 53 epochs, and must outlive the run and its end.
+    """
+    return round(max(10, min(60, seconds / 4), seconds / 40))
 
 
 def run(products, seconds, seed, folder):
-    network = Network(f"{products}/walrus", f"{folder}/network", NODES)
+    network = Network(f"{products}/walrus", f"{folder}/network", NODES,
+                      epoch_seconds=epoch_seconds(seconds))
     workload = Workload(network, f"{products}/walrusfs", folder, seed)
     try:
         network.start()
         workload.start()
-        # Long runs have an epoch a minute; a short one has some all the same.
-        chaos = Chaos(network, workload, seed, min(60, seconds / 4))
+        chaos = Chaos(network, workload, seed, seconds)
         while time.monotonic() < chaos.start + seconds:
             workload.check()
             chaos.step()
@@ -195,9 +252,7 @@ def run(products, seconds, seed, folder):
         chaos.say("everything reads back")
         workload.mount.unmount("--sync")
         network.stop()
-        chaos.say(f"{workload.rounds} rsyncs, {workload.clock.report()}")
-        chaos.say(", ".join(f"{count} × {what}" for what, count in sorted(chaos.counts.items())))
-        chaos.say(f"a node was whole {chaos.longest:.1f} s after it was back, at the latest")
+        print(chaos.report(), flush=True)
     finally:
         network.heal()
         workload.ending.set()

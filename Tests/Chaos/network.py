@@ -215,14 +215,17 @@ class Node:
 class Network:
     """A ledger and nodes; founded by `walrus devnet`, then run one by one."""
 
-    def __init__(self, walrus, folder, count, shards=None):
+    def __init__(self, walrus, folder, count, shards=None, epoch_seconds=0):
         self.walrus, self.folder = walrus, folder
         self.genesis = f"{folder}/genesis.bcs"
         self.administrator = f"{folder}/keys/ledger.key"
         self.shard_count = shards or count
+        # 0: epochs end when the administrator says so.
+        self.epoch_seconds = epoch_seconds
         found = subprocess.Popen(  # pylint: disable=consider-using-with
             [walrus, "devnet", "--dir", folder, "--nodes", str(count), "--n-shards",
-             str(self.shard_count)], stdout=subprocess.DEVNULL)
+             str(self.shard_count)]
+            + (["--epoch-duration", f"{epoch_seconds}s"] if epoch_seconds else []), stdout=subprocess.DEVNULL)
         report = f"{folder}/devnet.json"
         try:
             wait_for("the devnet", 2 * PROCESS_SECONDS,
@@ -298,13 +301,14 @@ class Network:
         return done.stdout
 
     def shards(self):
-        """Who has which shards now: lists by node index; and whether they are on their way."""
+        """Who has which shards now: lists by node index; the epoch, and whether shards move."""
         info = json.loads(self.run("info", "all", "--json"))
         by_port = {f"https://127.0.0.1:{node.port}": node.index for node in self.nodes}
         held = {node.index: [] for node in self.nodes}
         for member in info["committeeInfo"]:
             held[by_port[member["networkAddress"]]] = member["shardIds"]
-        return held, info["epochInfo"]["state"] == "EpochChangeSync"
+        epoch = info["epochInfo"]
+        return held, epoch["currentEpoch"], epoch["state"] == "EpochChangeSync"
 
     # What the ledger says
 
@@ -337,7 +341,7 @@ class Network:
 
     def missing(self, slivers):
         """Those of these slivers that their shards do not report as stored."""
-        held, _ = self.shards()
+        held, _, _ = self.shards()
         holder = {shard: index for index, shards in held.items() for shard in shards}
         by_node = {}
         for sliver in slivers:

@@ -37,6 +37,17 @@ class Clock:
         if seconds > OPERATION_SECONDS:
             raise Failure(f"{kind} {what} took {seconds:.1f} s")
 
+    @property
+    def total(self):
+        """How many operations there were."""
+        return sum(self.counts.values())
+
+    @property
+    def worst(self):
+        """The longest operation of all, with its kind."""
+        kind = max(self.longest, key=self.longest.get)
+        return f"{self.longest[kind]:.1f} s ({kind})"
+
     def report(self):
         return ", ".join(
             f"{self.counts[kind]} {kind} (longest {self.longest[kind]:.1f} s)"
@@ -202,7 +213,7 @@ class Workload:
         with open(path, "wb") as file:
             file.write(data)
         with self.clock.time("store"):
-            self.network.run("store", "--epochs", "40", "--account", f"{self.folder}/account.key",
+            self.network.run("store", "--epochs", "53", "--account", f"{self.folder}/account.key",
                              path)
         identified = self.network.run(
             "blob-id", "--n-shards", str(self.network.shard_count), "--json", path)

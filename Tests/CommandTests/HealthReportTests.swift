@@ -6,23 +6,6 @@ internal import Testing
 
 /// How a network is, from what its nodes say: decided without one.
 @Suite struct HealthReportTests {
-    private static let key = PublicKey(bytes: [UInt8](repeating: 9, count: 32))
-
-    private static func committee(_ weights: [Int]) throws -> Committee {
-        var next: UInt16 = 0
-        let members = weights.enumerated().map { index, weight in
-            defer { next += UInt16(weight) }
-            return CommitteeMember(
-                node: NodeID(bytes: [UInt8](repeating: UInt8(index), count: 32)),
-                shards: Array(next..<next + UInt16(weight)),
-                protocolKey: key,
-                networkKey: key,
-                address: "https://host-\(index):9185"
-            )
-        }
-        return try Committee(epoch: 4, members: members)
-    }
-
     private static func health(
         _ member: CommitteeMember,
         status: NodeHealth.Status = .active,
@@ -37,7 +20,7 @@ internal import Testing
         NodeHealth(
             uptimeSeconds: 5,
             epoch: 4,
-            publicKey: key,
+            publicKey: Committee.key,
             node: member.node,
             status: status,
             shards: member.shards,
@@ -61,7 +44,7 @@ internal import Testing
     }
 
     @Test func aNodesConditionFollowsFromItsHealth() throws {
-        let member = try Self.committee([4]).members[0]
+        let member = try Committee.weighing([4]).members[0]
         let cases: [(NodeHealth, NodeReport.Condition, String?)] = [
             (Self.health(member), .healthy, nil),
             (Self.health(member, height: 36), .healthy, nil),
@@ -104,7 +87,7 @@ internal import Testing
         condition: String,
         exitCode: Int32
     ) throws {
-        let committee = try Self.committee([Int](repeating: 1, count: 10))
+        let committee = try Committee.weighing([Int](repeating: 1, count: 10))
         let nodes = committee.members.enumerated().map { index, member in
             index < down
                 ? NodeReport(member, name: "n", error: "gone")
@@ -124,8 +107,30 @@ internal import Testing
         #expect(some.exitCode == (down + notReady == 0 && hasLedger ? 0 : 1))
     }
 
+    @Test func aLedgerThatAnswersAndTakesNothingStopsWrites() throws {
+        let committee = try Committee.weighing([3, 3, 4])
+        let nodes = committee.members.map { Self.report($0, Self.health($0)) }
+        let ledger = NetworkHealth.LedgerReport(
+            height: 100,
+            epoch: 4,
+            error: nil,
+            fault: "there are two chains"
+        )
+        let health = NetworkHealth(ledger: ledger, nodes, committee, isWhole: true)
+        #expect(health.exitCode == 2)
+        #expect(
+            health.text.hasSuffix(
+                """
+                ledger: block 100, epoch 4
+                ledger: there are two chains
+                writes stopped: the ledger takes no transactions
+                """
+            )
+        )
+    }
+
     @Test func theTableHasALineForEachNode() throws {
-        let committee = try Self.committee([3, 3, 4])
+        let committee = try Committee.weighing([3, 3, 4])
         var nodes = committee.members.dropLast().map { Self.report($0, Self.health($0)) }
         nodes.append(NodeReport(committee.members[2], name: "gone", error: "cannot connect"))
         let health = NetworkHealth(

@@ -7,23 +7,6 @@ internal import Testing
 
 /// What `walrus info` says, from what the ledger says.
 @Suite struct InfoOutputTests {
-    private static let key = PublicKey(bytes: [UInt8](repeating: 9, count: 32))
-
-    private static func committee(_ weights: [Int]) throws -> Committee {
-        var next: UInt16 = 0
-        let members = weights.enumerated().map { index, weight in
-            defer { next += UInt16(weight) }
-            return CommitteeMember(
-                node: NodeID(bytes: [UInt8](repeating: UInt8(index), count: 32)),
-                shards: Array(next..<next + UInt16(weight)),
-                protocolKey: key,
-                networkKey: key,
-                address: "https://host-\(index):9185"
-            )
-        }
-        return try Committee(epoch: 4, members: members)
-    }
-
     private static func output(
         _ weights: [Int],
         duration: UInt64 = 0,
@@ -31,7 +14,7 @@ internal import Testing
         selected: Bool = false,
         changing: Bool = false
     ) throws -> InfoOutput {
-        let committee = try committee(weights)
+        let committee = try Committee.weighing(weights)
         var rules = GenesisRules()
         rules.epochDurationMilliseconds = duration
         rules.storagePrice = storagePrice

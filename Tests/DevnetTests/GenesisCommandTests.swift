@@ -32,7 +32,9 @@ internal import Testing
             let plan = Plan(ledger: keys[0], nodes: nodes)
             try JSONEncoder().encode(plan).write(to: URL(filePath: folder + "/plan.json"))
             let genesis = folder + "/genesis.bcs"
-            let arguments = ["genesis", "--plan", folder + "/plan.json", "--out", genesis]
+            let arguments =
+                ["genesis", "--plan", folder + "/plan.json", "--out", genesis]
+                + ["--epoch-duration", "90s"]
             let id = try Tool.succeed("walrus", arguments)
             #expect(id.count == 44)
             let twice = try Tool.run("walrus", arguments)
@@ -61,6 +63,7 @@ internal import Testing
             #expect(network.contains(id.dropLast()), "\(line)")
             let info = try Tool.succeed("walrus", ["info", "--network", String(network)])
             #expect(info.contains("Nodes          4"), "\(info)")
+            #expect(info.contains("each of 90 s"), "\(info)")
             kill(ledger.processIdentifier, SIGTERM)
             ledger.waitUntilExit()
             #expect(ledger.terminationStatus == 0)

@@ -6,16 +6,9 @@ internal import Transport
 
 /// What those see and do who run a network: real processes.
 @Suite(.serialized) struct OperatingTests {
-    private func value(_ sample: String, in page: String) -> Double? {
-        MetricsReader.value(sample, in: page)
-    }
-
     @Test func servicesTellOfThemselves() throws {
         try Scratch.with { scratch in
-            let net = try Services(in: scratch)
-            try net.startLedger()
-            try net.startNodes()
-            try net.waitForHealth(0)
+            let net = try Services.running(in: scratch)
             let blob = try net.client.store(try makeFile(scratch.path + "/file", count: 5000))
             #expect(!blob.isEmpty)
 
@@ -28,24 +21,35 @@ internal import Transport
                 for line in page.split(separator: "\n") where !line.hasPrefix("#") {
                     #expect(try sample.wholeMatch(in: line) != nil, "\(line)")
                 }
-                #expect(value("walrus_build_info{version=\"0.1.0\"}", in: page) == 1)
+                #expect(metric("walrus_build_info{version=\"0.1.0\"}", in: page) == 1)
             }
             let node = try #require(net.nodes["node-02"]).metrics()
             let confirmations = "walrus_storage_confirmations_issued_total"
-            #expect((value(confirmations, in: node) ?? 0) >= 1, "\(node)")
-            #expect(value("walrus_node_ready", in: node) == 1)
-            #expect((value("walrus_disk_bytes{part=\"slivers\"}", in: node) ?? 0) > 0)
-            #expect((value("walrus_disk_free_bytes", in: node) ?? 0) > 0)
+            #expect((metric(confirmations, in: node) ?? 0) >= 1, "\(node)")
+            #expect(metric("walrus_node_ready", in: node) == 1)
+            #expect(
+                metric("walrus_event_apply_duration_seconds_count", in: node)
+                    == metric("walrus_blocks_applied_total", in: node)
+            )
+            for name in [
+                "garbage_collection_pending_blobs", "garbage_collection_pending_bytes",
+                "shard_sync_pending_slivers", "shard_sync_pending_bytes",
+                "shard_sync_slivers_total", "shard_sync_bytes_total", "recover_blob_shards_backlog",
+            ] {
+                #expect(metric("walrus_" + name, in: node) == 0, "\(name)")
+            }
+            #expect((metric("walrus_disk_bytes{part=\"slivers\"}", in: node) ?? 0) > 0)
+            #expect((metric("walrus_disk_free_bytes", in: node) ?? 0) > 0)
             #expect(node.contains("http_route=\"/v1/blobs/{blob}/slivers/{pair}/{axis}\""))
             #expect(!node.contains(blob), "A path of a peer is no label.")
 
             let ledger = try #require(net.ledger).metrics()
-            let height = value("walrus_ledger_height", in: ledger) ?? 0
+            let height = metric("walrus_ledger_height", in: ledger) ?? 0
             #expect(height >= 2)
-            #expect(value("walrus_ledger_followers_needed", in: ledger) == 2)
+            #expect(metric("walrus_ledger_followers_needed", in: ledger) == 2)
             #expect(ledger.components(separatedBy: "follower_lag_blocks{").count == 5)
-            #expect(value("walrus_ledger_blocks_total", in: ledger) == height)
-            #expect(value("walrus_ledger_unkept_blocks_total", in: ledger) == 0)
+            #expect(metric("walrus_ledger_blocks_total", in: ledger) == height)
+            #expect(metric("walrus_ledger_unkept_blocks_total", in: ledger) == 0)
             #expect(net.stop())
         }
     }
@@ -160,10 +164,7 @@ internal import Transport
 
     @Test func servicesEndInOrderUnderLoadAndLoseNothing() async throws {
         try await Scratch.withAsync { scratch in
-            let net = try Services(in: scratch, nodes: 4)
-            try net.startLedger()
-            try net.startNodes()
-            try net.waitForHealth(0)
+            let net = try Services.running(in: scratch)
             let load = Load()
             let (client, folder) = (net.client, scratch.path)
             let work = Task { load.run(client, folder) }
@@ -188,10 +189,7 @@ internal import Transport
 
     @Test func aLedgerEndsInOrderWhileNodesWaitForIt() throws {
         try Scratch.with { scratch in
-            let net = try Services(in: scratch)
-            try net.startLedger()
-            try net.startNodes()
-            try net.waitForHealth(0)
+            let net = try Services.running(in: scratch)
             let file = try makeFile(scratch.path + "/file", count: 5000)
             let blob = try net.client.store(file)
             // Polls of four nodes wait there; it does not wait for them.

@@ -20,6 +20,11 @@ enum Wait {
     }
 }
 
+/// The value of a sample on a page of metrics; nil when it is not there.
+func metric(_ sample: String, in page: String) -> Double? {
+    MetricsReader.value(sample, in: page)
+}
+
 /// One daemon of a network, started and ended by a test.
 final class Service {
     let log: String
@@ -97,6 +102,15 @@ final class Services {
             }
         )
         guard devnet.stop() == 0 else { throw ToolFailure("the devnet did not stop") }
+    }
+
+    /// Makes a network that runs and is well.
+    static func running(in scratch: Scratch, nodes: Int = 4) throws -> Services {
+        let net = try Services(in: scratch, nodes: nodes)
+        try net.startLedger()
+        try net.startNodes()
+        try net.waitForHealth(0)
+        return net
     }
 
     /// HOST:PORT of one of the parts.

@@ -26,6 +26,10 @@ struct ChaosTests {
             )
             print(output)
             #expect(output.contains("chaos: done"))
+            // Epochs ended by their own time, and the ledger was killed, however short the run.
+            #expect(try /ledger +[1-9]\d* kills/.firstMatch(in: output) != nil)
+            #expect(try /epochs +[1-9]\d*, by their duration/.firstMatch(in: output) != nil)
+            #expect(output.contains("all 13 nodes ended whole"))
         }
     }
 }

@@ -224,7 +224,7 @@ internal import Testing
             }
             // It still answers.
             #expect(try await host.head()?.header.height == 2)
-            let text = Exposition.text(await host.metrics(nil))
+            let text = Exposition.text(await host.metrics())
             #expect(text.contains("walrus_ledger_ready 0\n"), "\(text)")
             #expect(text.contains("walrus_ledger_height 2\n"), "\(text)")
             #expect(text.contains("_transactions_total{outcome=\"succeeded\"} 1\n"), "\(text)")

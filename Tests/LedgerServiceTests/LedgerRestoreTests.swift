@@ -72,6 +72,42 @@ struct LedgerRestoreTests {
         }
     }
 
+    /// Seed 59 of the simulation: a liar among the nodes held up a ledger for ever.
+    @Test func whatASourceDoesNotGiveAfterAllComesFromTheNext() async throws {
+        try await withFolder { folder in
+            let network = try TestNetwork()
+            let blocks = try await chain(network, folder, count: 4)
+            let liar = TestNode("liar", blocks)
+            // It is asked twice to see what it has.
+            liar.repeatItself(after: 2)
+            let shorter = TestNode("shorter", Array(blocks.prefix(3)))
+            let host = try await restore(
+                folder + "/ledger",
+                network,
+                [liar, shorter, TestNode("all", blocks)]
+            )
+            #expect(try await host.head()?.reference == blocks[3].reference)
+            await host.close()
+            // Where the liar alone has the last block, a restore says whose it is; a ledger that
+            // starts goes on with the others'.
+            liar.repeatItself(after: 2)
+            do {
+                _ = try await restore(folder + "/other", network, [liar, shorter])
+                Issue.record("missed a block and did not say so")
+            } catch LedgerStoreError.noSource(let why) {
+                #expect(why.contains("liar"), "\(why)")
+            }
+            let behind = try await LedgerHost.create(
+                folder + "/behind",
+                genesis: network.genesis,
+                network.options()
+            )
+            liar.repeatItself(after: 2)
+            #expect(try await behind.takeMissing(from: [liar, shorter]) == 3)
+            #expect(try await behind.head()?.reference == blocks[2].reference)
+        }
+    }
+
     @Test func chainsThatDivergeAreRefused() async throws {
         try await withFolder { folder in
             let network = try TestNetwork()

@@ -88,6 +88,8 @@ final class TestNode: BlockSink, BlockSource {
     struct State {
         var blocks: [Block] = []
         var isDown = false
+        /// Answers that come before it answers with its first block whatever it is asked.
+        var honestAnswers = Int.max
     }
 
     let name: String
@@ -102,6 +104,9 @@ final class TestNode: BlockSink, BlockSource {
 
     func setDown(_ isDown: Bool) { state.withLock { $0.isDown = isDown } }
 
+    /// From then on it says what it said first: a liar that passes the first look.
+    func repeatItself(after answers: Int) { state.withLock { $0.honestAnswers = answers } }
+
     func store(_ block: Block) async throws {
         try state.withLock { state in
             if state.isDown { throw Refused() }
@@ -112,6 +117,8 @@ final class TestNode: BlockSink, BlockSource {
     func blocks(from height: UInt64, limit: Int) async throws -> [Block] {
         try state.withLock { state in
             if state.isDown { throw Refused() }
+            guard state.honestAnswers > 0 else { return Array(state.blocks.prefix(1)) }
+            state.honestAnswers -= 1
             return Array(state.blocks.dropFirst(Int(height) - 1).prefix(limit))
         }
     }

@@ -1,7 +1,6 @@
 internal import BlobClient
 internal import BlobModel
 internal import Ledger
-internal import LedgerService
 internal import SQLite
 internal import Simulation
 internal import StorageNode
@@ -214,76 +213,5 @@ final class NodeMachine: Sendable {
             )
         }
         site.record("\(name) rots")
-    }
-}
-
-/// The computer of the ledger.
-final class LedgerMachine: Sendable {
-    struct State {
-        var disk = InMemoryFileSystem()
-        var life: SimulatedLife?
-        var host: LedgerHost?
-        var exists = false
-    }
-
-    let site: Site
-    let key: SigningKey
-    // Guards the machine's parts.
-    let state = Mutex(State())
-
-    init(_ key: SigningKey, _ site: Site) {
-        self.key = key
-        self.site = site
-    }
-
-    var target: (life: SimulatedLife, target: any LedgerConnection)? {
-        state.withLock { state in
-            guard let life = state.life, let host = state.host else { return nil }
-            return (life, host)
-        }
-    }
-
-    func start() async throws {
-        let (disk, exists, life) = state.withLock { state in
-            let disk = state.disk
-            let life = SimulatedLife("ledger") { disk.faults.stepsUntilPowerCut != 0 }
-            state.life = life
-            return (disk, state.exists, life)
-        }
-        var options = LedgerHostOptions(
-            key: key,
-            files: disk,
-            time: site.time(of: 1000),
-            pool: BlockingPool(threads: 0)
-        )
-        options.databaseFiles = FileSystemVFS(disk, temporaryFolder: "/", seed: site.seed)
-        let host: LedgerHost
-        if exists {
-            host = try await LedgerHost.open(
-                "/ledger",
-                network: site.genesis.networkID,
-                options
-            )
-        } else {
-            host = try await LedgerHost.create("/ledger", genesis: site.genesis, options)
-        }
-        let isCurrent = state.withLock { state in
-            // It may have crashed while it opened.
-            guard state.life === life else { return false }
-            state.host = host
-            state.exists = true
-            return true
-        }
-        if isCurrent { site.record("ledger starts") }
-    }
-
-    func crash(_ what: String, _ after: (InMemoryFileSystem) -> InMemoryFileSystem) {
-        state.withLock { state in
-            state.life?.end()
-            state.life = nil
-            state.host = nil
-            state.disk = after(state.disk)
-        }
-        site.record("ledger \(what)")
     }
 }

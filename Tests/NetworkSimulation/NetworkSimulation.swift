@@ -35,7 +35,7 @@ enum NetworkSimulation {
             ("lost", outcome.calls.lost), ("cut", outcome.calls.cut),
             ("liars", outcome.liars), ("lies", outcome.lies),
             ("epochs", outcome.epochs), ("misencoded", outcome.misencoded),
-            ("invalidated", outcome.invalidated),
+            ("invalidated", outcome.invalidated), ("restored", outcome.restored),
             ("whole at", outcome.wholeAt),
         ]
         let counts = words.map { "\($0.0) \($0.1)" }.joined(separator: " ")

@@ -24,6 +24,10 @@ struct Plan {
         case older(Int)
         case rot(Int)
         case ledger(seed: UInt64, isKill: Bool)
+        /// The ledger's disk is kept as it is, for `olderLedger`.
+        case saveLedger
+        /// The disk that was kept comes back, as a backup does.
+        case olderLedger
         case client(Int)
     }
 
@@ -65,6 +69,11 @@ struct Plan {
     let epochs: EpochPlan
     let network: NetworkFaults
     let events: [Event]
+    /// Whether an older copy of the ledger comes back.
+    ///
+    /// Nodes do not sync each block that they get, so the power goes nowhere in such a run
+    /// (Docs/Decisions/0192-followers-keep-blocks-first.md).
+    let restoresLedger: Bool
     /// What is stored, and the blob ids that it will have.
     let contents: [[UInt8]]
     let blobs: [BlobID]
@@ -85,12 +94,15 @@ struct Plan {
         liars = try LiarPlan(seed: seed, nodes: nodes, unlucky: unlucky, sabotage)
         epochs = EpochPlan(seed: seed, nodes: nodes, unlucky: unlucky)
         network = Self.network(&random, nodes: nodes)
-        events = Self.events(&random, nodes: nodes, unlucky: unlucky)
+        let planned = Self.events(&random, nodes: nodes, unlucky: unlucky)
+        restoresLedger = seed % 4 == 3 && sabotage == .none
+        events = restoresLedger ? Self.restoring(planned, seed) : planned
         contents = (0..<4 + Int(random.below(4))).map { index in
             SeededEntropy(seed: seed ^ UInt64(index) << 40)
                 .bytes(count: Int(random.below(1500)))
         }
-        endsInDarkness = random.below(3) == 0 || sabotage == .lyingDisks
+        let isDark = random.below(3) == 0 || sabotage == .lyingDisks
+        endsInDarkness = isDark && !restoresLedger
         let parameters = try EncodingParameters(shardCount: nodes)
         self.parameters = parameters
         let encoder = RedStuffEncoder(parameters)
@@ -116,6 +128,30 @@ struct Plan {
             )
         }
         return faults
+    }
+
+    /// The events with kills in the place of power cuts, and an older copy of the ledger.
+    private static func restoring(_ events: [Event], _ seed: UInt64) -> [Event] {
+        var random = SplitMix64(seed: seed ^ 0x01DE)
+        let saved = second + random.below(healing / 2)
+        let restored = saved + random.below(healing - 2 * second - saved)
+        let copies = [(saved, Fault.saveLedger), (restored, .olderLedger)].map { time, fault in
+            Event(time: time, fault: fault, pause: random.below(3 * second))
+        }
+        let milder = events.map { event in
+            switch event.fault {
+            case .powerCut(let node, _), .powerCutAtStep(let node, _):
+                Event(time: event.time, fault: .kill(node), pause: event.pause)
+            case .ledger(let seed, _):
+                Event(
+                    time: event.time,
+                    fault: .ledger(seed: seed, isKill: true),
+                    pause: event.pause
+                )
+            default: event
+            }
+        }
+        return (milder + copies).sorted { $0.time < $1.time }
     }
 
     private static func events(

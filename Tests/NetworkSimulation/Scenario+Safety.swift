@@ -46,6 +46,8 @@ extension Scenario {
         guard clients.allSatisfy(\.isDone), let host = ledger.state.withLock({ $0.host }) else {
             return
         }
+        // No chain has parted here, so whoever says so is mistaken.
+        if let objection = host.objection { violation("\(objection)") }
         do {
             let epoch = try await host.epochState()
             guard epoch.change == nil,

@@ -34,6 +34,8 @@ struct Outcome: Sendable {
     var misencoded = 0
     var invalidated = 0
     var epochs = 0
+    /// Blocks that a ledger that was put back took from the nodes.
+    var restored = 0
 }
 
 /// One run.
@@ -90,7 +92,12 @@ final class Scenario: Sendable {
         nodes = try (0..<plan.nodes).map {
             try NodeMachine($0, keys[$0], site, lies: plan.liars.kinds[$0])
         }
-        ledger = LedgerMachine(TestNetwork.key("block"), site)
+        ledger = LedgerMachine(
+            TestNetwork.key("block"),
+            site,
+            mayBeRestored: plan.restoresLedger,
+            liars: plan.liars.kinds.count
+        )
         let findings = Shared(Findings())
         self.findings = findings
         let promises = promises
@@ -136,7 +143,7 @@ final class Scenario: Sendable {
     func run() -> Outcome {
         site.world.start {
             do {
-                try await self.ledger.start()
+                try await self.ledger.start(connect: self.connect)
             } catch {
                 self.violation("the ledger can not be made: \(error)")
             }
@@ -266,6 +273,8 @@ final class Scenario: Sendable {
                 isKill ? $0.kill() : $0.crash(seed: seed)
             }
             later { self.startLedger() }
+        case .saveLedger: ledger.save()
+        case .olderLedger: if ledger.restore() { later { self.startLedger() } }
         case .client(let index):
             clients[index].kill()
             later { self.start(self.clients[index]) }
@@ -276,7 +285,7 @@ final class Scenario: Sendable {
         guard ledger.state.withLock({ $0.life == nil }) else { return }
         site.world.start {
             do {
-                try await self.ledger.start()
+                try await self.ledger.start(connect: self.connect)
             } catch {
                 self.violation("the ledger does not open: \(error)")
             }
@@ -346,6 +355,7 @@ final class Scenario: Sendable {
         }
         outcome.epochs = plan.epochs.changes.count
         outcome.liars = plan.liars.kinds.count
+        outcome.restored = ledger.state.withLock { $0.blocksRestored }
         outcome.calls = site.calls.counts
         outcome.digest = site.world.trace.digest
         return outcome

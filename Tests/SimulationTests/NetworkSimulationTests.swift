@@ -17,6 +17,7 @@ internal import Testing
         var lies = 0
         var invalidated = 0
         var epochs = 0
+        var restored = 0
         for seed in 1...Self.count {
             let outcome = try Scenario(seed: seed).run()
             #expect(
@@ -29,6 +30,7 @@ internal import Testing
             lies += outcome.lies
             invalidated += outcome.invalidated
             epochs += outcome.epochs
+            restored += outcome.restored
         }
         // The seeds do what they are for.
         #expect(recovered > 0)
@@ -37,6 +39,7 @@ internal import Testing
         #expect(lies > 0)
         #expect(invalidated > 0)
         #expect(epochs > 0)
+        #expect(restored > 0)
     }
 
     /// The checks see what is outside of the fault model: disks whose syncs do nothing, nodes that

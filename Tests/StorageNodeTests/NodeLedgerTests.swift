@@ -4,6 +4,7 @@ import Codec
 import ErasureCoding
 import Ledger
 import StorageNode
+import Synchronization
 import SystemIO
 import TestNetwork
 import Testing
@@ -15,7 +16,10 @@ import Testing
     ) async throws -> (blob: StoredBlob, pool: ObjectID) {
         let client = try await network.client()
         let (pool, store) = try await network.looseStore(client)
-        return (try await store.store(bytes), pool)
+        let blob = try await store.store(bytes)
+        // A quorum has it; which nodes are to have it after the upload's end is no matter of luck.
+        try await network.complete(bytes)
+        return (blob, pool)
     }
 
     @Test func blocksAreAppliedOnceAndInOrder() async throws {
@@ -118,6 +122,29 @@ import Testing
         #expect(try await node.store(verified, height: nil) == .alreadyStored)
     }
 
+    /// The answer to a question that waits for a block would come up to 20 s after it is back.
+    @Test func aLedgerThatIsBackIsAskedWithoutWaiting() async throws {
+        let time = ManualTimeSource()
+        let network = try TestNetwork(time: time)
+        let node = network.nodes[0]
+        let ledger = RestartedLedger(network.ledger.memory, time: time)
+        let following = Task { await node.follow(ledger) }
+        defer { following.cancel() }
+        var silent: [Bool] = []
+        while ledger.waits.count < 5 {
+            silent.append(try await node.health().isLedgerSilent)
+            await Task.yield()
+        }
+        // It was there, then away twice, then there again.
+        let waits = ledger.waits
+        #expect(waits[0] == 0)
+        #expect(waits[1] > 0)
+        #expect(waits[2] == 0 && waits[3] == 0)
+        #expect(waits[4] > 0)
+        #expect(silent.contains(true))
+        #expect(try await !node.health().isLedgerSilent)
+    }
+
     @Test func aDeletedBlobGoesAfterTheGraceAndNotBefore() async throws {
         let time = ManualTimeSource()
         let network = try TestNetwork(time: time)
@@ -144,10 +171,12 @@ import Testing
         let (pool, store) = try await network.looseStore(client)
         let bytes = TestNetwork.bytes(3000)
         let blob = try await store.store(bytes)
+        try await network.complete(bytes)
         let record = try #require(try await network.ledger.blob(blob.blob, inPool: pool))
         _ = try await network.sender().executeVolatile([.deletePooledBlob(.id(record.id))])
         time.advance(by: .seconds(300))
         _ = try await store.store(bytes)
+        try await network.complete(bytes)
         time.advance(by: .seconds(3000))
         for node in network.nodes {
             try await node.collectGarbage()
@@ -295,5 +324,55 @@ import Testing
         #expect(info.status(at: 0, poolEnd: { _ in nil }) == .invalid(event))
         #expect(info.live(at: 0, poolEnd: { _ in nil }).isEmpty)
         #expect(try BlobInfo(bcsBytes: info.bcsBytes) == info)
+    }
+}
+
+/// A ledger that is away for its second and third question for blocks, and waits for none.
+private final class RestartedLedger: LedgerConnection {
+    private let ledger: MemoryLedger
+    private let time: ManualTimeSource
+    // Guards how long each question was ready to wait, in milliseconds.
+    private let asked = Mutex<[UInt64]>([])
+
+    init(_ ledger: MemoryLedger, time: ManualTimeSource) {
+        self.ledger = ledger
+        self.time = time
+    }
+
+    var waits: [UInt64] { asked.withLock { $0 } }
+
+    func genesis() async throws(LedgerError) -> Genesis { try await ledger.genesis() }
+    func head() async throws(LedgerError) -> SignedBlockHeader? { try await ledger.head() }
+
+    func submit(_ transaction: SignedTransaction) async throws(LedgerError) -> TransactionResult {
+        try await ledger.submit(transaction)
+    }
+
+    func query(_ query: LedgerQuery) async throws(LedgerError) -> LedgerAnswer {
+        try await ledger.query(query)
+    }
+
+    func blocks(
+        from height: UInt64,
+        limit: Int,
+        waitMilliseconds: UInt64
+    ) async throws(LedgerError) -> [Block] {
+        let count = asked.withLock { asked in
+            asked.append(waitMilliseconds)
+            return asked.count
+        }
+        if (2...3).contains(count) {
+            // The node pauses before it asks again.
+            Task { [time] in
+                while time.sleeperCount == 0 { await Task.yield() }
+                time.advance(by: .seconds(1))
+            }
+            throw .unavailable("restarting")
+        }
+        if count >= 5 {
+            // Nobody asks any more; a cancelled sleep is the end of it.
+            try? await time.sleep(for: .seconds(1_000_000))
+        }
+        return try await ledger.blocks(from: height, limit: limit, waitMilliseconds: 0)
     }
 }

@@ -13,9 +13,6 @@ package final class HTTPLedger: LedgerConnection {
     private let clients: [HTTPClient]
     private let knownGenesis: Genesis
     private let network: NetworkID
-    /// The node that follows the ledger here, and says so with each request for blocks.
-    private let follower: NodeID?
-
     // Guards which endpoint answered last.
     private let preferred = Mutex(0)
 
@@ -30,23 +27,12 @@ package final class HTTPLedger: LedgerConnection {
         precondition(!endpoints.isEmpty)
         knownGenesis = genesis
         network = genesis.networkID
-        follower = nil
         clients = endpoints.map { endpoint in
             let authentication: PeerAuthentication =
                 if case .unix = endpoint { .plain } else { .pinned(genesis.ledgerNetworkKey) }
             return HTTPClient(endpoint: endpoint, authentication: authentication, limits: limits)
         }
     }
-
-    private init(_ ledger: HTTPLedger, follower: NodeID) {
-        knownGenesis = ledger.knownGenesis
-        network = ledger.network
-        clients = ledger.clients
-        self.follower = follower
-    }
-
-    /// The same connections, for a node that follows: the ledger learns how far it is.
-    package func following(as node: NodeID) -> HTTPLedger { HTTPLedger(self, follower: node) }
 
     /// Fetches the genesis of `network` from any of its ledger's endpoints.
     ///
@@ -123,14 +109,33 @@ package final class HTTPLedger: LedgerConnection {
         limit: Int,
         waitMilliseconds: UInt64
     ) async throws(LedgerError) -> [Block] {
+        try await blocks(from: height, limit: limit, waitMilliseconds: waitMilliseconds, nil)
+    }
+
+    package func blocks(
+        from height: UInt64,
+        limit: Int,
+        waitMilliseconds: UInt64,
+        claim: SignedMessage
+    ) async throws(LedgerError) -> [Block] {
+        try await blocks(from: height, limit: limit, waitMilliseconds: waitMilliseconds, claim)
+    }
+
+    private func blocks(
+        from height: UInt64,
+        limit: Int,
+        waitMilliseconds: UInt64,
+        _ claim: SignedMessage?
+    ) async throws(LedgerError) -> [Block] {
         let count = min(max(limit, 1), LedgerWire.blocksMax)
         let wait = min(waitMilliseconds, LedgerWire.waitMillisecondsMax)
         var parameters: [QueryString.Item] = [
             .init("from", String(height)), .init("limit", String(count)),
             .init("wait", String(wait)),
         ]
-        if let follower {
-            parameters.append(.init(LedgerWire.followerParameter, follower.description))
+        if let claim {
+            let text = Base64.encodeURLSafe(claim.bcsBytes)
+            parameters.append(.init(LedgerWire.claimParameter, text))
         }
         let query = QueryString(parameters)
         let bytes = try await send(
@@ -168,6 +173,18 @@ package final class HTTPLedger: LedgerConnection {
             LedgerAnswer.self,
             try await send(request, limit: LedgerWire.answerMax)
         )
+    }
+
+    package func obstacle() async throws(LedgerError) -> String? {
+        let bytes = try await send(
+            ClientRequest(.get, ["v1", "health"]),
+            limit: LedgerWire.healthMax
+        )
+        do {
+            return try JSON.decode(SuccessEnvelope<WireLedgerFault>.self, from: bytes).data.fault
+        } catch {
+            throw .notThisLedger("The ledger's health makes no sense: \(error).")
+        }
     }
 
     /// Closes kept connections; requests in progress finish.

@@ -6,21 +6,11 @@ package import Transport
 /// The routes of a ledger (`Docs/Formats/ledger-api.md`), over any way to it.
 package struct LedgerAPI: Sendable {
     private let ledger: any LedgerConnection
-    /// The ledger itself, where it is in this process.
+    /// The ledger itself, where it is no way to one.
     private let host: LedgerHost?
-    /// Who says how far it is, with each request for blocks.
-    private let followers: LedgerFollowers?
-
     package init(_ ledger: any LedgerConnection) {
         self.ledger = ledger
-        host = nil
-        followers = nil
-    }
-
-    package init(_ host: LedgerHost, followers: LedgerFollowers?) {
-        ledger = host
-        self.host = host
-        self.followers = followers
+        host = ledger as? LedgerHost
     }
 
     package var routes: [Route] {
@@ -73,11 +63,11 @@ package struct LedgerAPI: Sendable {
         guard (1...UInt64(LedgerWire.blocksMax)).contains(limit) else {
             throw Self.malformed("The limit may be 1 to \(LedgerWire.blocksMax).")
         }
-        try await hear(request.query[LedgerWire.followerParameter], from)
-        let blocks = try await ledger.blocks(
-            from: from,
-            limit: Int(limit),
-            waitMilliseconds: min(wait, LedgerWire.waitMillisecondsMax)
+        let blocks = try await blocks(
+            from,
+            Int(limit),
+            min(wait, LedgerWire.waitMillisecondsMax),
+            claim: try claim(request)
         )
         var items: [[UInt8]] = []
         var size = 0
@@ -120,16 +110,32 @@ package struct LedgerAPI: Sendable {
         return .binary(try await ledger.query(query).bcsBytes)
     }
 
-    /// Remembers who has the blocks before `from`, if it is a node that is registered.
-    private func hear(_ text: String?, _ from: UInt64) async throws {
-        guard let followers, let text else { return }
-        // Whatever is wrong with it, it is nobody's name.
-        guard text.hasPrefix("0x"), let bytes = try? Hex.decode(String(text.dropFirst(2))),
-            bytes.count == 32
-        else { throw Self.malformed("The follower is no node's id.") }
-        let node = NodeID(bytes: bytes)
-        guard try await ledger.node(node) != nil else { return }
-        followers.heard(node, has: from - 1)
+    private func blocks(
+        _ from: UInt64,
+        _ limit: Int,
+        _ wait: UInt64,
+        claim: SignedMessage?
+    ) async throws(LedgerError) -> [Block] {
+        guard let claim else {
+            return try await ledger.blocks(from: from, limit: limit, waitMilliseconds: wait)
+        }
+        return try await ledger.blocks(
+            from: from,
+            limit: limit,
+            waitMilliseconds: wait,
+            claim: claim
+        )
+    }
+
+    /// What who asks says it has.
+    private func claim(_ request: ServerRequest) throws -> SignedMessage? {
+        guard let text = request.query[LedgerWire.claimParameter] else { return nil }
+        // Whatever is wrong with it, it is nobody's claim.
+        guard text.utf8.count <= LedgerWire.claimMax,
+            let bytes = try? Base64.decodeURLSafe(text),
+            let claim = try? SignedMessage(bcsBytes: bytes)
+        else { throw Self.malformed("The claim is none.") }
+        return claim
     }
 
     private struct Health: Encodable, Sendable {
@@ -141,6 +147,8 @@ package struct LedgerAPI: Sendable {
         let blockTime: UInt64
         let isReady: Bool
         let fault: String?
+        /// `ahead` or `forked`: what a node has shown against this chain.
+        let objection: String?
         let followers: [Follower]?
         let followersNeeded: Int?
         /// Whether the newest block was in so many nodes' logs when it was acknowledged.
@@ -154,6 +162,8 @@ package struct LedgerAPI: Sendable {
 
     @Sendable private func health(_ request: ServerRequest) async throws -> ServerResponse {
         let info = try await ledger.info()
+        let objection = host?.objection
+        let followers = host?.followers
         return try .success(
             Health(
                 network: info.network.description,
@@ -161,8 +171,9 @@ package struct LedgerAPI: Sendable {
                 height: info.head.height,
                 epoch: info.epoch,
                 blockTime: info.milliseconds,
-                isReady: host?.fault == nil,
-                fault: host?.fault,
+                isReady: objection == nil,
+                fault: objection?.description,
+                objection: objection?.kind,
                 followers: followers?.all.map {
                     Follower(node: $0.node.description, height: $0.height)
                 },

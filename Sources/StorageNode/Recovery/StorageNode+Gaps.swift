@@ -30,6 +30,7 @@ extension StorageNode {
             if Task.isCancelled { throw .cancelled }
             let failed = await recover(missing, peers)
             failures += failed
+            try await countSynced(missing)
             count += missing.count
             start = missing.last?.blob.successor
         }

@@ -97,7 +97,12 @@ struct HealthCommand: AsyncParsableCommand {
         let report: NetworkHealth.LedgerReport
         do throws(LedgerError) {
             let info = try await ledger.info()
-            report = .init(height: info.head.height, epoch: info.epoch, error: nil)
+            report = .init(
+                height: info.head.height,
+                epoch: info.epoch,
+                error: nil,
+                fault: try await ledger.obstacle()
+            )
         } catch {
             report = .init(height: nil, epoch: nil, error: "\(error)")
         }
@@ -218,6 +223,7 @@ extension NetworkHealth {
         lines += nodes.flatMap { node in node.remarks.map { "\(node.name): \($0)" } }
         if let height = ledger.height {
             lines.append("ledger: block \(height), epoch \(ledger.epoch ?? 0)")
+            if let fault = ledger.fault { lines.append("ledger: \(fault)") }
         } else {
             lines.append("ledger: \(ledger.error ?? "unknown")")
         }

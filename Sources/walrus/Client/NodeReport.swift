@@ -105,6 +105,8 @@ struct NetworkHealth: Encodable, Sendable {
         let height: UInt64?
         let epoch: Epoch?
         let error: String?
+        /// Why it takes no transactions, though it answers.
+        var fault: String?
     }
 
     let ledger: LedgerReport
@@ -130,10 +132,11 @@ struct NetworkHealth: Encodable, Sendable {
         shardsNeededToWrite = committee.quorum
         // So many primary slivers give a blob back.
         shardsNeededToRead = committee.faultyMax + 1
-        let isFine = ledger.error == nil && nodes.allSatisfy { $0.condition == .healthy }
+        let takesNothing = ledger.error != nil || ledger.fault != nil
+        let isFine = !takesNothing && nodes.allSatisfy { $0.condition == .healthy }
         if isWhole, shardsReachable < shardsNeededToRead {
             condition = .readsAtRisk
-        } else if isWhole, ledger.error != nil || shardsReady < shardsNeededToWrite {
+        } else if isWhole, takesNothing || shardsReady < shardsNeededToWrite {
             condition = .writesStopped
         } else {
             condition = isFine ? .healthy : .impaired
@@ -156,6 +159,8 @@ struct NetworkHealth: Encodable, Sendable {
         case .impaired: "impaired: see the remarks"
         case .writesStopped where ledger.error != nil:
             "writes stopped: the ledger does not answer"
+        case .writesStopped where ledger.fault != nil:
+            "writes stopped: the ledger takes no transactions"
         case .writesStopped:
             "writes stopped: nodes with \(shardsReady) shards take slivers, and "
                 + "\(shardsNeededToWrite) are needed"

@@ -44,6 +44,15 @@ struct DevnetCommand: AsyncParsableCommand {
     )
     var leasePatience = Patience(duration: .seconds(30))
 
+    @Option(
+        name: .customLong("epoch-duration"),
+        help: """
+            How long an epoch of a new network lasts: 90s, 30m. Unless given, epochs end when \
+            `walrus epoch advance` says so.
+            """
+    )
+    var epochDuration: Patience?
+
     @Option(name: .customLong("log-level"), help: "The log level of the processes.")
     var logLevel = "notice"
 
@@ -128,7 +137,8 @@ struct DevnetCommand: AsyncParsableCommand {
             layout: layout,
             shardCount: shardCount ?? nodes,
             ports: try await FreePorts.find(nodes + 1),
-            patience: leasePatience.duration
+            patience: leasePatience.duration,
+            epoch: epochDuration?.duration ?? .zero
         ).found()
         return (layout, genesis, true)
     }

@@ -34,6 +34,8 @@ struct DevnetFounding {
     let ports: [UInt16]
     /// How long the holder of a volume's lease has to answer a claim.
     let patience: Duration
+    /// How long an epoch lasts; zero for one that does not end by itself.
+    let epoch: Duration
 
     private var files: LinuxFileSystem { CommandFiles.files }
 
@@ -50,7 +52,10 @@ struct DevnetFounding {
             ledgerNetworkKey: ledger.network.publicKey,
             blockKey: ledger.voice.publicKey,
             administrator: Address(of: ledger.account.publicKey),
-            rules: GenesisRules(patienceMilliseconds: UInt64(patience / .milliseconds(1))),
+            rules: GenesisRules(
+                epochDurationMilliseconds: UInt64(epoch / .milliseconds(1)),
+                patienceMilliseconds: UInt64(patience / .milliseconds(1))
+            ),
             nodes: nodes.enumerated().map { index, keys in
                 GenesisNode(
                     name: DevnetLayout.nodeName(index),

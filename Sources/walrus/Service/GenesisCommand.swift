@@ -34,6 +34,15 @@ struct GenesisCommand: ParsableCommand {
     @Option(name: .customLong("n-shards"), help: "How many shards; as many as nodes unless given.")
     var shardCount: Int?
 
+    @Option(
+        name: .customLong("epoch-duration"),
+        help: """
+            How long an epoch lasts: 90s, 30m, 1440m. Unless given, epochs end when `walrus epoch \
+            advance` says so.
+            """
+    )
+    var epochDuration: Patience?
+
     @Option(help: "The file to write; one that exists stays as it is.", completion: .file())
     var out: String
 
@@ -112,7 +121,11 @@ struct GenesisCommand: ParsableCommand {
                 ledgerNetworkKey: try Self.key(plan.ledger.networkKey),
                 blockKey: try Self.key(plan.ledger.protocolKey),
                 administrator: try Self.address(plan.ledger.account),
-                rules: GenesisRules(),
+                rules: GenesisRules(
+                    epochDurationMilliseconds: UInt64(
+                        (epochDuration?.duration ?? .zero) / .milliseconds(1)
+                    )
+                ),
                 nodes: nodes,
                 accounts: []
             )

@@ -100,16 +100,17 @@ struct LedgerRunCommand: AsyncParsableCommand {
                 key: keys.voice,
                 files: CommandFiles.files,
                 time: time,
-                sink: needed > 0 ? followers : nil
+                sink: needed > 0 ? followers : nil,
+                followers: followers
             ),
             logger: logger
         )
         let host = try await opening.open()
-        var router = Router(LedgerAPI(host, followers: followers).routes)
+        var router = Router(LedgerAPI(host).routes)
         let requests = HTTPServerMetrics()
         router.metrics = requests
         let registry = MetricsRegistry()
-        registry.add { requests.families + (await host.metrics(followers)) }
+        registry.add { requests.families + (await host.metrics()) }
         try await ServiceRunner.servingMetrics(service, registry, logger) {
             try await serve(host, router, keys, opened, opening.watch(host, followers))
         }

@@ -30,7 +30,7 @@ struct LedgerDirectoryOptions: ParsableArguments {
         }
     }
 
-    func opening() throws -> LedgerOpening {
+    func opening(replaces: Bool = false) throws -> LedgerOpening {
         let keys = try KeyFile.load(key)
         let genesis = try GenesisFile.load(genesis)
         try GenesisFile.check(keys, key, of: genesis)
@@ -39,6 +39,7 @@ struct LedgerDirectoryOptions: ParsableArguments {
             genesis: genesis,
             creates: false,
             restores: true,
+            replaces: replaces,
             options: LedgerHostOptions(key: keys.voice, files: CommandFiles.files),
             logger: LogSettings.standard(Environment.value).logger("walrus.ledger") {
                 LinuxTimeSource().nowMilliseconds
@@ -57,9 +58,11 @@ struct LedgerRestoreCommand: AsyncParsableCommand {
                 --dir /srv/ledger
 
             Makes a directory that is missing or damaged anew, and gives one that is too old the \
-            blocks that it lacks. The longest chain that is valid is taken; when two valid chains \
-            have different blocks, nothing is. So many nodes must answer that none of the blocks \
-            that were acknowledged can be missed. What was in the directory is renamed to \
+            blocks that it lacks. The longest chain that is valid is taken. When two valid chains \
+            have different blocks, that of nodes with a quorum of shards is; without a quorum, \
+            nothing. A directory whose own blocks differ from the nodes' is left alone, unless \
+            --replace says that the nodes are right. So many nodes must answer that none of the \
+            blocks that were acknowledged can be missed. What was in the directory is renamed to \
             DIR.old-N. The ledger must not run.
 
             Exit codes: 0 the directory has all that the nodes have; 1 not; 64 used wrongly.
@@ -74,6 +77,9 @@ struct LedgerRestoreCommand: AsyncParsableCommand {
     )
     var isFromNodes = false
 
+    @Flag(help: "Take the nodes' chain also where the directory has other blocks.")
+    var replace = false
+
     func validate() throws {
         guard isFromNodes else { throw ValidationError("Say --from-nodes.") }
     }
@@ -85,7 +91,9 @@ struct LedgerRestoreCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await ServiceRunner.reporting {
-            let host = try await options.opening().open(needsAnswers: true)
+            let host = try await options.opening(replaces: replace).open(
+                needsAnswers: true
+            )
             let height = try await host.info().head.height
             await host.close()
             if options.json {
@@ -101,12 +109,13 @@ struct LedgerRestoreCommand: AsyncParsableCommand {
 struct LedgerVerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Execute a ledger's whole chain anew, and compare.",
+        abstract: "Execute a ledger's whole chain anew, and compare it and the nodes' with it.",
         discussion: """
               walrus ledger verify --genesis genesis.bcs --key ledger.key --dir /srv/ledger
 
-            The ledger must not run. Exit codes: 0 every row is what the blocks come to; 1 it \
-            could not be looked at; 64 used wrongly; 65 something differs.
+            The ledger must not run. Nodes that answer are asked for their chain: it has to be the \
+            same one. Exit codes: 0 every row is what the blocks come to, and no node has other \
+            blocks; 1 it could not be looked at; 64 used wrongly; 65 something differs.
             """
     )
 
@@ -117,6 +126,10 @@ struct LedgerVerifyCommand: AsyncParsableCommand {
         let blockHash: String
         let transactions: Int
         let rows: Int
+        /// Nodes whose chain was compared.
+        let nodesCompared: Int
+        /// Blocks that they have and the ledger has not.
+        let blocksMissing: Int
     }
 
     func run() async throws {
@@ -129,6 +142,7 @@ struct LedgerVerifyCommand: AsyncParsableCommand {
                     opening.options
                 )
                 let report = try await host.verify()
+                let nodes = try await host.compare(with: try opening.sources())
                 await host.close()
                 let tip = report.tip.reference
                 if options.json {
@@ -137,7 +151,9 @@ struct LedgerVerifyCommand: AsyncParsableCommand {
                             height: tip.height,
                             blockHash: tip.hash.description,
                             transactions: report.transactions,
-                            rows: report.rows
+                            rows: report.rows,
+                            nodesCompared: nodes.answers,
+                            blocksMissing: nodes.blocksMissing
                         )
                     )
                 }
@@ -145,13 +161,26 @@ struct LedgerVerifyCommand: AsyncParsableCommand {
                     "\(tip.height) blocks with \(report.transactions) transactions come to the "
                         + "\(report.rows) rows that are here"
                 )
+                print(nodes.text)
             } catch let error as LedgerStoreError {
                 let message = opening.describe(error)
                 switch error {
-                case .damaged, .invalidChain: throw CommandFailure.damaged.report(message)
+                case .damaged, .invalidChain, .diverged:
+                    throw CommandFailure.damaged.report(message)
                 default: throw ServiceFailure(message)
                 }
             }
         }
+    }
+}
+
+extension ChainComparison {
+    /// One sentence for people.
+    fileprivate var text: String {
+        let asked = "\(answers) of \(sources) nodes answered"
+        if answers == 0 { return asked + ": the chain was not compared with theirs" }
+        return blocksMissing == 0
+            ? asked + ", and have no other blocks"
+            : asked + ", and have \(blocksMissing) blocks that are missing here: restore them"
     }
 }

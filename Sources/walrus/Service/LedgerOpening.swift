@@ -12,6 +12,8 @@ struct LedgerOpening {
     let genesis: Genesis
     let creates: Bool
     let restores: Bool
+    /// Whether the nodes' chain takes the place of another one here.
+    var replaces = false
     let options: LedgerHostOptions
     let logger: Logger
 
@@ -25,6 +27,8 @@ struct LedgerOpening {
             return try await rebuild("it is missing")
         } catch LedgerStoreError.damaged(_, let why) where restores {
             return try await rebuild(why)
+        } catch LedgerStoreError.diverged(let height, _, _) where replaces {
+            return try await rebuild("the nodes have another block at height \(height)")
         } catch let error as LedgerStoreError {
             throw ServiceFailure(describe(error))
         }
@@ -57,8 +61,9 @@ struct LedgerOpening {
         case .wrongKey: "the key is not the one of the network in \(directory)"
         case .diverged(let height, _, _):
             """
-            the nodes and \(directory) have different blocks at height \(height); one of them must \
-            be put aside by hand
+            the nodes and \(directory) have different blocks at height \(height), both signed by \
+            the ledger; `walrus ledger restore --from-nodes --replace` takes the nodes' chain and \
+            keeps what is here beside it
             """
         case .noSource(let why): "the ledger cannot be restored: \(why)"
         case .invalidChain(let error): "the ledger's chain is broken: \(error)"
@@ -72,6 +77,7 @@ struct LedgerOpening {
         return committee.members.map { member in
             NodeChain(
                 name: member.address,
+                weight: member.weight,
                 node: HTTPStorageNode.connect(to: member, parameters)
             )
         }
@@ -118,11 +124,11 @@ struct LedgerWatch {
     /// Looks until the task is cancelled.
     func run(_ time: some TimeSource) async {
         var wasKept = true
+        var objection: ChainObjection?
         while !Task.isCancelled {
             var pause = Self.pause
-            if host.isSaidToBeBehind, host.fault == nil, await !takeMissing() {
-                pause = Self.pauseAfterNothing
-            }
+            if host.isSaidToBeBehind, await !takeMissing() { pause = Self.pauseAfterNothing }
+            tell(host.objection, after: &objection)
             let isKept = followers.isKept
             if isKept != wasKept {
                 if isKept {
@@ -140,6 +146,26 @@ struct LedgerWatch {
         }
     }
 
+    /// Says what has been shown against the chain, once for each kind.
+    private func tell(_ objection: ChainObjection?, after known: inout ChainObjection?) {
+        defer { known = objection }
+        guard objection?.kind != known?.kind else { return }
+        switch objection {
+        case .forked?:
+            logger.critical(
+                "no transactions are taken any more: \(objection?.description ?? "")",
+                metadata: ["event": "diverged"]
+            )
+        case .ahead?:
+            logger.error(
+                "no transactions are taken now: \(objection?.description ?? "")",
+                metadata: ["event": "behind"]
+            )
+        case nil:
+            logger.notice("transactions are taken again", metadata: ["event": "undisputed"])
+        }
+    }
+
     /// Whether there were any.
     private func takeMissing() async -> Bool {
         do throws(LedgerStoreError) {
@@ -151,14 +177,9 @@ struct LedgerWatch {
             )
             return true
         } catch {
-            if case .diverged(let height, _, _) = error {
-                logger.critical(
-                    "the nodes have another chain; no transactions are taken any more",
-                    metadata: ["event": "diverged", "height": "\(height)"]
-                )
-            } else {
-                logger.warning("the nodes' blocks cannot be taken: \(error)")
-            }
+            // That there are two chains is told by what the host objects.
+            if case .diverged = error { return true }
+            logger.warning("the nodes' blocks cannot be taken: \(error)")
             return false
         }
     }
@@ -167,6 +188,7 @@ struct LedgerWatch {
 /// The blocks that a node has kept.
 private struct NodeChain: BlockSource {
     let name: String
+    let weight: Int
     let node: any StorageNodeConnection
 
     func blocks(from height: UInt64, limit: Int) async throws -> [Block] {

@@ -82,13 +82,12 @@ struct NodeRunCommand: AsyncParsableCommand {
         let logger = service.logger("walrus.node")
         let ring = try KeyRing(service.key)
         let keys = ring.base
-        let (known, anyLedger) = try await RemoteLedger.open(
+        let (known, ledger) = try await RemoteLedger.open(
             network,
             genesis: genesis.isEmpty ? nil : try GenesisFile.load(genesis)
         )
         let committee = try known.committee()
-        let id = try await nodeID(ring, committee, anyLedger)
-        let ledger = anyLedger.following(as: id)
+        let id = try await nodeID(ring, committee, ledger)
         let store = try openStore(known, id)
         var configuration = NodeConfiguration(
             genesis: known,

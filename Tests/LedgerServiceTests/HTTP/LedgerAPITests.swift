@@ -22,6 +22,7 @@ private final class FakeLedger: LedgerConnection {
         var queries: [LedgerQuery] = []
         var answer = LedgerAnswer.balance(0)
         var waits: [UInt64] = []
+        var claims: [SignedMessage] = []
         /// Answers with the result of another transaction.
         var lies = false
     }
@@ -68,6 +69,16 @@ private final class FakeLedger: LedgerConnection {
             state.waits.append(waitMilliseconds)
             return Array(state.blocks.dropFirst(Int(height) - 1).prefix(limit))
         }
+    }
+
+    func blocks(
+        from height: UInt64,
+        limit: Int,
+        waitMilliseconds: UInt64,
+        claim: SignedMessage
+    ) async throws(LedgerError) -> [Block] {
+        try with { $0.claims.append(claim) }
+        return try await blocks(from: height, limit: limit, waitMilliseconds: waitMilliseconds)
     }
 
     func query(_ query: LedgerQuery) async throws(LedgerError) -> LedgerAnswer {
@@ -242,6 +253,45 @@ private struct ServedLedger {
             let head = try await served.remote.head()
             #expect(head == blocks[4].signedHeader)
             #expect(served.ledger.state.withLock { $0.waits } == [99, 30_000])
+        }
+    }
+
+    @Test func claimsGoThere() async throws {
+        try await ServedLedger.with { served in
+            let block = served.block(1)
+            served.ledger.state.withLock { $0.blocks = [block] }
+            let domain = SigningDomain(network: served.genesis.networkID, incarnation: 0)
+            let claims = [nil, block.signedHeader].map { newest in
+                FollowerClaim(
+                    node: NodeID(bytes: [UInt8](repeating: 4, count: 32)),
+                    newest: newest
+                ).signed(by: key(5), in: domain)
+            }
+            for claim in claims {
+                let blocks = try await served.remote.blocks(
+                    from: 1,
+                    limit: 9,
+                    waitMilliseconds: 0,
+                    claim: claim
+                )
+                #expect(blocks == [block])
+            }
+            #expect(served.ledger.state.withLock { $0.claims } == claims)
+            // Room for the longest there is.
+            let text = Base64.encodeURLSafe(claims[1].bcsBytes)
+            #expect(text.count < LedgerWire.claimMax)
+            for wrong in ["", "AA", text + "A", String(repeating: "A", count: 2000)] {
+                let refusal = try await served.raw(
+                    ClientRequest(
+                        .get,
+                        ["v1", "ledger", "blocks"],
+                        query: QueryString([.init("from", "1"), .init("claim", wrong)])
+                    )
+                )
+                #expect(refusal?.code == 400, "\(wrong)")
+                #expect(refusal?.reason == "MALFORMED_REQUEST")
+            }
+            #expect(served.ledger.state.withLock { $0.claims.count } == 2)
         }
     }
 
