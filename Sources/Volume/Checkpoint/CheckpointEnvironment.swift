@@ -71,8 +71,8 @@ package struct CheckpointEnvironment: Sendable {
 package protocol NearPacks: Sendable {
     /// Bytes of a pack of contents, or nil when not all of them are here.
     ///
-    /// They are as they were stored, and no more trusted than what comes from the network. Blocking,
-    /// local disk at most.
+    /// They are as they were stored, and no more trusted than what comes from the network.
+    /// Blocking, local disk at most.
     func nearBytes(ofPack id: UInt64, _ range: Range<UInt64>) -> [UInt8]?
 }
 

@@ -19,7 +19,7 @@ extension CheckpointWork {
         )
     }
 
-    /// A pack of moved chunks that a crash or a failure left on the disk, every byte of it verified.
+    /// A pack of moved chunks that a crash or a failure left on the disk, every byte verified.
     ///
     /// nil, and the file removed, when it is none: the chunks lie where they were.
     func leftMove(_ id: UInt64) throws(CheckpointError) -> MovedPack? {

@@ -64,7 +64,7 @@ struct WasteState {
     var gone: Set<BlobID> = []
     var releasable: Releasable?
     var report = WasteReport()
-    /// Packs that can not be emptied, and why; tried again when somebody asks, or by the next mount.
+    /// Packs that can not be emptied, and why; tried again when somebody asks, or the next mount.
     private(set) var refused: [UInt64: String] = [:]
     /// Packs that the last look emptied, or found that it can not.
     var movesLast = 0

@@ -1,10 +1,10 @@
-// Which packs are worth emptying: what is needed of them goes to new packs, which are published first,
-// and what is left of them is retired then
+// Which packs are worth emptying: what is needed of them goes to new packs, which are published
+// first, and what is left of them is retired then
 // (`Docs/Decisions/0210-sparse-packs-are-emptied.md`). A value that knows numbers only.
 //
-// A pack is a candidate when more of it is dead than is needed, or when it is so short that metadata
-// is most of what is paid for it. Emptying must halve what is paid. Nothing is moved for ever: each
-// round uses up dead bytes, or leaves fewer short packs.
+// A pack is a candidate when more of it is dead than is needed, or when it is so short that
+// metadata is most of what is paid for it. Emptying must halve what is paid. Nothing is moved for
+// ever: each round uses up dead bytes, or leaves fewer short packs.
 
 /// Packs whose live chunks are to be moved together, the sparsest first.
 struct RepackPlan: Hashable {
