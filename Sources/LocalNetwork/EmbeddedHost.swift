@@ -15,17 +15,30 @@ package struct EmbeddedEnvironment: Sendable {
     package var time: any TimeSource
     package var entropy: any Entropy
     package var logger: Logger
+    /// How long nodes keep what was released.
+    package var releaseGrace: Duration
 
     package init(
         files: any FileSystem = LinuxFileSystem(),
         time: any TimeSource = LinuxTimeSource(),
         entropy: any Entropy = LinuxEntropy(),
-        logger: Logger
+        logger: Logger,
+        releaseGrace: Duration = NodeConfiguration.standardGrace
     ) {
         self.files = files
         self.time = time
         self.entropy = entropy
         self.logger = logger
+        self.releaseGrace = releaseGrace
+    }
+
+    /// The variable that has the grace, in seconds, for whoever hosts the network.
+    package static let releaseGraceVariable = "WALRUS_RELEASE_GRACE"
+
+    /// What the variable says, or is to be taken for when it is not there; nil for nonsense.
+    package static func releaseGrace(_ text: String?) -> Duration? {
+        guard let text, !text.isEmpty else { return NodeConfiguration.standardGrace }
+        return NodeConfiguration.grace(text)
     }
 }
 
@@ -160,6 +173,7 @@ final class EmbeddedHost: Sendable {
             protocolKey: directory.nodeKeys(index).voice
         )
         configuration.entropy = entropy
+        configuration.grace = environment.releaseGrace
         // All nodes of the network read over their disks in one process, beside a mount.
         configuration.scrub.rate = scrubRate
         var logger = environment.logger

@@ -26,7 +26,15 @@ package struct NodeConfiguration: Sendable {
     /// one that the ledger knew when it was selected.
     package var laterKeys: @Sendable (PublicKey) -> SigningKey? = { _ in nil }
     /// How long released data is kept.
-    package var grace: Duration = .seconds(600)
+    package var grace = standardGrace
+    /// Ten minutes: whoever has read an older head of a volume has read on by then.
+    package static let standardGrace = Duration.seconds(600)
+
+    /// The grace that a person wrote, in whole seconds up to a year; nil when it is none.
+    package static func grace(_ text: String) -> Duration? {
+        guard let seconds = UInt32(text), seconds <= 366 * 86_400 else { return nil }
+        return .seconds(Int64(seconds))
+    }
     /// How long a request may wait for the block that it depends on.
     package var waitMax: Duration = .seconds(5)
     /// Chooses whom to ask first, and how long to wait before the next try.

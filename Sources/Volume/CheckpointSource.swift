@@ -41,8 +41,8 @@ package protocol CutSnapshot: AnyObject, Sendable {
     /// The versioned rows and the rows of `slices` that changed since the last finished cut, as of
     /// this one, or tombstones; ascending by table, then key.
     ///
-    /// Of `slice_chunks`, `chunks` and `packs` only what was removed or retired is among them: the
-    /// checkpointer made the others itself.
+    /// Of `slice_chunks`, `chunks` and `packs` only what was removed, retired or put elsewhere is
+    /// among them: the checkpointer made the others itself.
     /// Nothing of an inode without links is there but tombstones.
     func forEachDirtyRow(_ body: (RowImage) throws -> Void) throws
 
@@ -85,7 +85,8 @@ package protocol CheckpointSource: Sendable {
 
     /// Puts rows of placement tables (slice_chunks, chunks, packs), or removes them, durably.
     ///
-    /// Removed ones and retired packs are among the dirty rows of the next cut.
+    /// Among the dirty rows of the next cut are removed ones, chunks that were elsewhere before,
+    /// and packs that are retired or that chunks have left.
     func place(_ rows: [RowImage]) throws(VolumeError)
 
     /// Removes the rows of slices that no file has and that are not dead in vain: placed, or never

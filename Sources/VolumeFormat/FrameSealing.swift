@@ -87,6 +87,31 @@ package struct FrameSealing: Sendable {
     }
 }
 
+extension FrameSealing {
+    /// Opens all of a chunk, from the bytes of its frames.
+    ///
+    /// - Throws: `corrupt` also when every frame opens and the whole is not what `chunk` names.
+    package func open(
+        _ stored: ArraySlice<UInt8>,
+        of chunk: ChunkID,
+        layout: ChunkLayout,
+        keys: VolumeKeys
+    ) throws(VolumeFormatError) -> [UInt8] {
+        guard stored.count == layout.storedLength else { throw .corrupt("a chunk's length") }
+        var plain: [UInt8] = []
+        plain.reserveCapacity(Int(layout.length))
+        var at = stored.startIndex
+        for (index, frame) in layout.frames.enumerated() {
+            let part = stored[at..<at + frame.length]
+            plain += try open(part, of: chunk, layout: layout, index: index)
+            at += frame.length
+        }
+        let named = unsafe plain.withUnsafeBytes { unsafe keys.chunkID(of: $0) }
+        guard named == chunk else { throw .corrupt("a chunk that is another") }
+        return plain
+    }
+}
+
 /// AES-256-GCM with a counter for a nonce.
 enum AEAD {
     static func seal(

@@ -140,6 +140,9 @@ package struct PackRow: Hashable, Sendable, BCSCodable {
     package var state: PackState
     /// The first epoch without it.
     package var end: Epoch
+    /// Checkpoints that may read chunks here which later ones have in other packs; nil when none
+    /// has left.
+    package var departed: Range<UInt64>?
 
     package init(
         blob: BlobID?,
@@ -148,7 +151,8 @@ package struct PackRow: Hashable, Sendable, BCSCodable {
         salt: [UInt8],
         length: UInt64,
         state: PackState,
-        end: Epoch
+        end: Epoch,
+        departed: Range<UInt64>? = nil
     ) {
         precondition(salt.count == 32)
         self.blob = blob
@@ -158,6 +162,14 @@ package struct PackRow: Hashable, Sendable, BCSCodable {
         self.length = length
         self.state = state
         self.end = end
+        self.departed = departed
+    }
+
+    /// Notes that chunks left, which checkpoints of `readers` may read here.
+    package mutating func noteDeparture(_ readers: Range<UInt64>) {
+        guard let known = departed else { return departed = readers }
+        let first = min(known.lowerBound, readers.lowerBound)
+        departed = first..<max(known.upperBound, readers.upperBound)
     }
 
     package func encode(to writer: inout ByteWriter) {
@@ -168,6 +180,9 @@ package struct PackRow: Hashable, Sendable, BCSCodable {
         writer.write(length)
         writer.write(state.rawValue)
         writer.write(end)
+        guard let departed else { return }
+        writer.write(departed.lowerBound)
+        writer.write(departed.upperBound)
     }
 
     package init(from reader: inout ByteReader) throws(CodecError) {
@@ -182,5 +197,9 @@ package struct PackRow: Hashable, Sendable, BCSCodable {
         }
         self.state = state
         end = try reader.readUInt32()
+        guard reader.remaining > 0 else { return }
+        let (first, limit) = (try reader.readUInt64(), try reader.readUInt64())
+        guard first <= limit else { throw .invalidValue("the readers of a pack") }
+        departed = first..<limit
     }
 }

@@ -12,11 +12,11 @@ struct Fixture {
     /// Real mounts need the kernel's door; without it the suite is skipped, and says so.
     static var canMount: Bool { FileManager.default.fileExists(atPath: "/dev/fuse") }
 
-    init(_ scratch: Scratch) throws {
+    init(_ scratch: Scratch, environment more: [String: String] = [:]) throws {
         self.scratch = scratch
         mountpoint = try scratch.folder("mnt")
         network = scratch.path + "/network"
-        environment = ["WALRUSFS_HOME": try scratch.folder("home")]
+        environment = ["WALRUSFS_HOME": try scratch.folder("home")].merging(more) { $1 }
     }
 
     var networkURL: String { "embedded:\(network)?nodes=10" }

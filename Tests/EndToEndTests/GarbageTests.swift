@@ -11,6 +11,9 @@ struct GarbageTests {
         let deleted: Int
         let deletedBytes: UInt64
         let heldBytes: UInt64
+        let sparseBytes: UInt64
+        let packsEmptied: Int
+        let movedBytes: UInt64
         let lastError: String?
     }
 
@@ -88,6 +91,59 @@ struct GarbageTests {
             #expect(try nodeBytes(fixture) >= full)
             try fixture.walrusfs("umount", fixture.mountpoint)
             try reader.walrusfs("umount", reader.mountpoint)
+        }
+    }
+
+    /// A tenth of each pack is needed: it moves, the rest leaves the pool and the nodes' disks, and
+    /// all that is left reads as it was, on this machine and on another.
+    @Test func sparsePacksAreEmptiedAndLeaveTheDisksOfNodes() throws {
+        try Scratch.with { scratch in
+            let fixture = try Fixture(scratch, environment: ["WALRUS_RELEASE_GRACE": "1"])
+            try fixture.walrusfs("create", "--network", fixture.networkURL, "volume")
+            try fixture.walrusfs("mount", "volume", fixture.mountpoint)
+            try Tool.script(
+                """
+                for i in $(seq 300); do
+                    head -c 40000 /dev/urandom > keep-$i
+                    head -c 360000 /dev/urandom > goes-$i
+                done
+                """,
+                in: fixture.mountpoint
+            )
+            try fixture.walrusfs("sync", fixture.mountpoint)
+            let full = try nodeBytes(fixture)
+            #expect(full > 120_000_000 * 3)
+            let wanted = try Tool.script("sha256sum keep-*", in: fixture.mountpoint)
+            try Tool.script("rm goes-*", in: fixture.mountpoint)
+            var (emptied, moved, deleted) = (0, UInt64(0), UInt64(0))
+            // The kernel tells a moment later that nobody has the files.
+            try wait(for: "the packs to go") {
+                let report = try collect(fixture, "--now")
+                #expect(report.lastError == nil, "\(report)")
+                (emptied, moved, deleted) = (
+                    report.packsEmptied, report.movedBytes, report.deletedBytes
+                )
+                return deleted > 120_000_000 * 3 && report.sparseBytes < 1_000_000
+            }
+            #expect(emptied > 10 && moved >= 12_000_000)
+            print("garbage: \(emptied) packs emptied, \(moved) bytes moved, \(deleted) deleted")
+            // What is left on disks is near what is needed, at five bytes for one.
+            try wait(for: "the disks of nodes") { try nodeBytes(fixture) < full / 2 }
+            print("garbage: nodes had \(full) bytes, have \(try nodeBytes(fixture))")
+            try fixture.walrusfs("fsck", "--deep", fixture.mountpoint)
+            #expect(try Tool.script("sha256sum keep-*", in: fixture.mountpoint) == wanted)
+            let reader = try Machine(fixture, "reader")
+            try reader.attach(fixture.networkURL)
+            try reader.walrusfs("mount", "--follow", "volume", reader.mountpoint)
+            #expect(try Tool.script("sha256sum keep-*", in: reader.mountpoint) == wanted)
+            try fixture.walrusfs("umount", fixture.mountpoint)
+            try reader.walrusfs("umount", reader.mountpoint)
+            // Without a cache, and without the log's bytes.
+            let copy = try Machine(fixture, "copy")
+            try copy.attach(fixture.networkURL)
+            try copy.walrusfs("mount", "volume", copy.mountpoint)
+            #expect(try Tool.script("sha256sum keep-*", in: copy.mountpoint) == wanted)
+            try copy.walrusfs("umount", copy.mountpoint)
         }
     }
 

@@ -26,6 +26,8 @@ struct MetricsTests {
             #expect(value("walrusfs_checkpoint_age_seconds") >= 0)
             #expect(value("walrusfs_lease_token") >= 1)
             #expect(value("walrusfs_stopped") == 0)
+            #expect(value("walrusfs_sparse_bytes") == 0)
+            #expect(value("walrusfs_moved_bytes_total") == 0)
             #expect(value("walrusfs_log_limit_bytes") == Double(4 << 30))
             #expect(value("walrus_client_blobs_certified_total") >= 1)
             #expect(value("walrus_client_uploaded_bytes_total") >= 200_000)

@@ -22,6 +22,8 @@ package struct CheckpointEnvironment: Sendable {
     /// Threads on which the volume and the disk are waited for.
     package let pool: BlockingPool
     package var settings: CheckpointSettings
+    /// Where bytes of packs are found on this machine; nil: nowhere.
+    package var near: (any NearPacks)?
     /// Told of each fault point that is passed; only tests have one.
     package var faultPlan: (@Sendable (FaultPoint) -> Void)?
 
@@ -63,6 +65,15 @@ package struct CheckpointEnvironment: Sendable {
     ) async throws(CheckpointError) -> Result {
         try await pool.run(body)
     }
+}
+
+/// Bytes of packs that are on this machine.
+package protocol NearPacks: Sendable {
+    /// Bytes of a pack of contents, or nil when not all of them are here.
+    ///
+    /// They are as they were stored, and no more trusted than what comes from the network.
+    /// Blocking, local disk at most.
+    func nearBytes(ofPack id: UInt64, _ range: Range<UInt64>) -> [UInt8]?
 }
 
 /// The numbers of packs under one lease token.

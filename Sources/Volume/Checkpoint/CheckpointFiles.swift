@@ -2,17 +2,19 @@ internal import Codec
 internal import SystemIO
 internal import VolumeFormat
 
-/// The files of checkpoints in a state directory, `packs/` and `cuts/`; calls block.
+/// The files of checkpoints in a state directory, `packs/`, `moves/` and `cuts/`; calls block.
 struct CheckpointFiles: Sendable {
     let files: any FileSystem
     let directory: String
 
     private var packs: String { directory + "/packs" }
+    private var moves: String { directory + "/moves" }
     private var cuts: String { directory + "/cuts" }
 
     func prepare() throws(CheckpointError) {
         try system { () throws(SystemError) in
             try files.makeDirectories(packs)
+            try files.makeDirectories(moves)
             try files.makeDirectories(cuts)
         }
     }
@@ -58,6 +60,37 @@ struct CheckpointFiles: Sendable {
     }
 
     func removePack(_ id: UInt64) throws(CheckpointError) { try remove(packPath(id)) }
+
+    // Packs of moved chunks, which belong to no checkpoint until they are stored.
+
+    private func movePath(_ id: UInt64) -> String { moves + "/" + Self.name(id) }
+
+    /// Makes a pack of moved chunks durable.
+    func write(move pack: SealedPack) throws(CheckpointError) {
+        try system { () throws(SystemError) in
+            try files.writeFileAtomically(movePath(pack.header.id), pack.bytes)
+        }
+    }
+
+    func readMove(_ id: UInt64) throws(CheckpointError) -> [UInt8]? {
+        try system { () throws(SystemError) in
+            try files.readWholeFile(movePath(id), limit: PackHeader.packLengthMax)
+        }
+    }
+
+    func moveIDs() throws(CheckpointError) -> [UInt64] {
+        try system { () throws(SystemError) in
+            try files.list(moves).compactMap(Self.number).sorted()
+        }
+    }
+
+    /// Removes what writing one left when it was cut off.
+    func removeUnfinishedMoves() throws(CheckpointError) {
+        let names = try system { () throws(SystemError) in try files.list(moves) }
+        for name in names where Self.number(name) == nil { try remove(moves + "/" + name) }
+    }
+
+    func removeMove(_ id: UInt64) throws(CheckpointError) { try remove(movePath(id)) }
 
     // Cuts.
 

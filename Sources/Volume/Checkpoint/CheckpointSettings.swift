@@ -27,6 +27,11 @@ package struct CheckpointSettings: Sendable {
     package var checkpointsKept: UInt64 = 3
     /// What goes is looked for at least so far apart, and not sooner after a mount began.
     package var collectSpacing: Duration = .seconds(600)
+    /// Stored bytes of chunks that move to other packs at a time, at most; of one pack at least.
+    ///
+    /// As many as make a checkpoint start by itself where packs are of 16 MiB, so that nobody waits
+    /// longer for a move than for others' writes.
+    package var moveBytesMax: UInt64 = 64 << 20
     /// How often a mount looks whether its lease is claimed, at least; see ``leaseCheck(within:)``.
     package var leaseCheck: Duration = .seconds(5)
     /// How long a person who takes a lease over waits, beyond the ledger's patience.

@@ -61,8 +61,8 @@ package actor Checkpointer {
     /// The cut whose gathering was not tried before.
     private var freshGeneration: UInt64?
 
-    private let gauge = UploadGauge()
-    private var currentStep: String?
+    let gauge = UploadGauge()
+    var currentStep: String?
     private(set) var stopped: CheckpointError?
     private var lastError: CheckpointError?
     /// User bytes in the cut in flight.

@@ -42,6 +42,12 @@ package enum FaultPoint: String, CaseIterable, Sendable {
     case compacted
     /// Packs that nothing needs are marked, rows of deleted ones removed; the cut is about to be.
     case wasteMarked
+    /// A pack of moved chunks is on the disk; it is about to be stored.
+    case moveSealed
+    /// It is certified, and no row says so.
+    case moveStored
+    /// Its chunks lie there; its file is still here, and the cut is about to be.
+    case moved
     /// A head that needs some blobs no more is published; the ledger is about to be told.
     case retireSent
     /// The ledger has retired them, and nobody here knows.

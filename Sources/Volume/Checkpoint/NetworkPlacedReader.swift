@@ -204,7 +204,26 @@ package final class NetworkPlacedReader: PlacedReader {
         return frame
     }
 
+    /// A frame of a chunk, which may have moved since its place was looked up.
     private func fetchFrame(
+        _ chunk: ResolvedChunk,
+        _ index: Int,
+        window: Int
+    ) async throws(VolumeError) -> [UInt8] {
+        do throws(VolumeError) {
+            return try await fetchFrameThere(chunk, index, window: window)
+        } catch {
+            // The pack may have been let go of, and the chunk be in another.
+            let resolver = resolver
+            let found = await environment.pool.run { try? resolver.resolveAnew(chunk.id) }
+            guard let found, found.pack.header.id != chunk.pack.header.id,
+                found.layout.frames.count == chunk.layout.frames.count
+            else { throw error }
+            return try await fetchFrameThere(found, index, window: window)
+        }
+    }
+
+    private func fetchFrameThere(
         _ chunk: ResolvedChunk,
         _ index: Int,
         window: Int
@@ -236,7 +255,7 @@ package final class NetworkPlacedReader: PlacedReader {
     ///
     /// Blocking.
     private func nearBytes(_ pack: ResolvedPack, _ range: Range<UInt64>) -> [UInt8]? {
-        if let cached = cachedBytes(pack, range) { return cached }
+        if let cached = cachedBytes(pack.header.id, range) { return cached }
         guard pack.blob == nil else { return nil }
         let path = environment.checkpointFiles.packPath(pack.header.id)
         // The file goes when the pack is stored: the network has it then.
@@ -246,11 +265,11 @@ package final class NetworkPlacedReader: PlacedReader {
         return bytes?.count == range.count ? bytes : nil
     }
 
-    private func cachedBytes(_ pack: ResolvedPack, _ range: Range<UInt64>) -> [UInt8]? {
+    private func cachedBytes(_ pack: UInt64, _ range: Range<UInt64>) -> [UInt8]? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(range.count)
         for index in blockIndices(range) {
-            guard let block = blocks.block(BlockKey(pack: pack.header.id, index: index)) else {
+            guard let block = blocks.block(BlockKey(pack: pack, index: index)) else {
                 return nil
             }
             let start = UInt64(index) * UInt64(BlockKey.length)
@@ -389,6 +408,12 @@ package final class NetworkPlacedReader: PlacedReader {
         } catch {
             throw CheckpointError.blobs(error).asVolumeError
         }
+    }
+}
+
+extension NetworkPlacedReader: NearPacks {
+    package func nearBytes(ofPack id: UInt64, _ range: Range<UInt64>) -> [UInt8]? {
+        range.isEmpty ? nil : cachedBytes(id, range)
     }
 }
 

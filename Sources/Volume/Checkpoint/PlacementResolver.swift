@@ -94,6 +94,14 @@ final class PlacementResolver: Sendable {
         return fragments
     }
 
+    /// Where a chunk lies by now, whatever is remembered.
+    ///
+    /// Blocking.
+    func resolveAnew(_ id: ChunkID) throws(CheckpointError) -> ResolvedChunk {
+        forget(id)
+        return try resolve(id)
+    }
+
     private func resolve(_ id: ChunkID) throws(CheckpointError) -> ResolvedChunk {
         if let known = memory.withLock({ $0.chunks[id] }) { return known }
         guard let row = try PlacementRows.chunk(id.bytes, in: source),

@@ -82,6 +82,20 @@ enum PlacementRows {
         return row
     }
 
+    static func slice(
+        _ number: UInt64,
+        in source: any CheckpointSource
+    ) throws(CheckpointError) -> SliceRow? {
+        let value = try volume { () throws(VolumeError) in
+            try source.value(of: .slices, RowKey.number(number))
+        }
+        guard let value else { return nil }
+        guard let row = try? SliceRow(bcsBytes: value) else {
+            throw .damagedState("the row of slice \(number)")
+        }
+        return row
+    }
+
     static func pack(
         _ id: UInt64,
         in source: any CheckpointSource
@@ -96,11 +110,13 @@ enum PlacementRows {
         return row
     }
 
-    /// Whether a row of placement says that something goes: no upload tells the next checkpoint.
-    static func isWaste(_ row: RowImage) -> Bool {
-        guard let value = row.value else { return true }
-        guard row.table == RowTable.packs.rawValue else { return false }
-        return (try? PackRow(bcsBytes: value))?.state == .retired
+    /// Whether a row enters the next checkpoint by itself: rows of files do, and of placement those
+    /// that say that something goes or has left, which no upload of a slice tells.
+    static func travelsAlone(_ row: RowImage) -> Bool {
+        guard row.table > RowTable.slices.rawValue, let value = row.value else { return true }
+        guard row.table == RowTable.packs.rawValue, let pack = try? PackRow(bcsBytes: value)
+        else { return false }
+        return pack.state == .retired || pack.departed != nil
     }
 
     /// Hands over all rows of a placement table, ascending.

@@ -103,7 +103,8 @@ extension CheckpointWork {
             )
         }
         try addPlacements(.chunks, changed, chunks, add)
-        let rows = try packs.map { (pack) throws(CheckpointError) in
+        let moved = try packsOfMoved(changed[RowTable.chunks.rawValue] ?? [])
+        let rows = try packs.union(moved).map { (pack) throws(CheckpointError) in
             guard let row = try PlacementRows.pack(pack, in: source), row.blob != nil else {
                 throw .damagedState("pack \(pack) is not stored")
             }
@@ -111,6 +112,20 @@ extension CheckpointWork {
             return RowImage(table: RowTable.packs.rawValue, key: key, value: row.bcsBytes)
         }
         try addPlacements(.packs, changed, rows, add)
+    }
+
+    /// The packs of chunks that were put elsewhere, and are there.
+    private func packsOfMoved(_ chunks: [[UInt8]]) throws(CheckpointError) -> Set<UInt64> {
+        var packs: Set<UInt64> = []
+        for chunk in chunks {
+            guard let row = try PlacementRows.chunk(chunk, in: source),
+                let pack = try PlacementRows.pack(row.pack, in: source),
+                // One whose checkpoint was given up was never stored, and nothing needs it.
+                pack.blob != nil
+            else { continue }
+            packs.insert(row.pack)
+        }
+        return packs
     }
 
     /// Adds rows of a table of placement, each once, ascending: `rows`, and those of `changed` as

@@ -147,8 +147,13 @@ final class VolumeDatabase: RowDatabase {
         uncommittedRows += sorted.count
         try work { () throws(SQLiteError) in
             for row in sorted {
+                guard let generation else {
+                    try writes.put(row)
+                    continue
+                }
+                let hasLeft = try hasLeft(row)
                 try writes.put(row)
-                if let generation { try makeDirty(row, generation) }
+                if hasLeft || PlacementRows.travelsAlone(row) { try noteDirty(row, generation) }
             }
             for slice in batch.newUnplaced {
                 try connection.run(
@@ -185,9 +190,17 @@ final class VolumeDatabase: RowDatabase {
         try putPiece.run()
     }
 
-    private func makeDirty(_ row: RowImage, _ generation: UInt64) throws(SQLiteError) {
-        // The checkpointer made the other rows of placement itself.
-        guard row.table <= RowTable.slices.rawValue || PlacementRows.isWaste(row) else { return }
+    /// Whether a row puts a chunk elsewhere than it was: no upload of a slice tells that.
+    ///
+    /// By what is there and not by who says so: it is the same when the log is replayed.
+    private func hasLeft(_ row: RowImage) throws(SQLiteError) -> Bool {
+        guard row.table == RowTable.chunks.rawValue, row.value != nil,
+            let old = try reads.value(.chunks, row.key)
+        else { return false }
+        return old != row.value
+    }
+
+    private func noteDirty(_ row: RowImage, _ generation: UInt64) throws(SQLiteError) {
         try putDirty.bind(Int64(row.table), at: 0)
         try putDirty.bind(row.key, at: 1)
         try putDirty.bind(generation, at: 2)
@@ -196,7 +209,9 @@ final class VolumeDatabase: RowDatabase {
 
     func markDirty(_ keys: [RowImage], generation: UInt64) throws(VolumeError) {
         try work { () throws(SQLiteError) in
-            for key in keys { try makeDirty(key, generation) }
+            for key in keys where PlacementRows.travelsAlone(key) {
+                try noteDirty(key, generation)
+            }
         }
     }
 

@@ -3,7 +3,7 @@ internal import Codec
 internal import VolumeFormat
 
 /// Rows of a table in order, a page at a time.
-private struct RowCursor {
+struct RowCursor {
     let table: RowTable
     let source: any CheckpointSource
     private var page: ArraySlice<RowImage> = []
@@ -35,8 +35,9 @@ extension CheckpointWork {
     func collectWaste(
         _ kept: KeptCheckpoints,
         gone: Set<BlobID>
-    ) throws(CheckpointError) -> WasteScan.Waste {
-        let waste = try findWaste(kept, gone: gone)
+    ) throws(CheckpointError) -> WasteScan {
+        let scan = try findWaste(kept, gone: gone)
+        let waste = scan.waste
         // Whatever a crash leaves is found again: what points goes before what it points at.
         try volume { () throws(VolumeError) in
             if !waste.stretches.isEmpty { try source.place(waste.stretches) }
@@ -46,13 +47,13 @@ extension CheckpointWork {
             if !packs.isEmpty { try source.place(packs) }
         }
         if !waste.isEmpty { environment.pass(.wasteMarked) }
-        return waste
+        return scan
     }
 
     private func findWaste(
         _ kept: KeptCheckpoints,
         gone: Set<BlobID>
-    ) throws(CheckpointError) -> WasteScan.Waste {
+    ) throws(CheckpointError) -> WasteScan {
         var scan = WasteScan(kept, gone: gone)
         var packs = RowCursor(.packs, in: source)
         while let row = try packs.next() { try scan.add(pack: row) }
@@ -81,7 +82,7 @@ extension CheckpointWork {
         chunks = RowCursor(.chunks, in: source)
         while let row = try chunks.next() { try scan.weigh(chunk: row) }
         scan.finish()
-        return scan.waste
+        return scan
     }
 
     /// The blobs of packs that are marked as retired.

@@ -28,6 +28,16 @@ package struct WasteReport: Sendable {
     package var heldBytes: UInt64 = 0
     /// Bytes that nothing needs, in packs of which something is needed.
     package var sparseBytes: UInt64 = 0
+    /// Packs whose live chunks were moved to others since the checkpointer was opened, and the
+    /// stored bytes of those.
+    package var packsEmptied = 0
+    package var movedBytes: UInt64 = 0
+    /// Packs that are needed only by kept checkpoints that read what was moved, and their bytes.
+    package var emptied = 0
+    package var emptiedBytes: UInt64 = 0
+    /// Packs that are not emptied because something of them can not be read, and why the first.
+    package var refused = 0
+    package var refusal: String?
     /// Why the last look for waste, or the last word to the ledger, came to nothing.
     package var lastError: CheckpointError?
 
@@ -54,6 +64,10 @@ struct WasteState {
     var gone: Set<BlobID> = []
     var releasable: Releasable?
     var report = WasteReport()
+    /// Packs that can not be emptied, and why; tried again when somebody asks, or the next mount.
+    private(set) var refused: [UInt64: String] = [:]
+    /// Packs that the last look emptied, or found that it can not.
+    var movesLast = 0
     private var manifests: [(blob: BlobID, manifest: Manifest)] = []
 
     init(at now: Duration) {
@@ -67,17 +81,37 @@ struct WasteState {
         manifests.append((head.manifestBlob, head.manifest))
     }
 
+    mutating func refuse(_ pack: UInt64, _ reason: String) {
+        refused[pack] = reason
+        report.refused = refused.count
+        if report.refusal == nil { report.refusal = "pack \(pack): \(reason)" }
+    }
+
+    mutating func forgetRefused() {
+        refused = [:]
+        report.refused = 0
+        report.refusal = nil
+    }
+
+    mutating func note(_ found: WasteScan.Waste) {
+        report.heldBytes = found.heldBytes
+        report.sparseBytes = found.sparseBytes
+        report.emptied = found.emptied
+        report.emptiedBytes = found.emptiedBytes
+    }
+
     func manifest(of blob: BlobID) -> Manifest? {
         manifests.first { $0.blob == blob }?.manifest
     }
 }
 
 extension Checkpointer {
-    /// Looks for waste at once, publishes what is found, and has the ledger let go of what it may.
+    /// Looks for waste at once, empties sparse packs, publishes what is found, and has the ledger
+    /// let go of what it may.
     ///
     /// `immediately`: keeps nothing but the newest checkpoint, and waits for no grace. Mounts that
-    /// follow may lose bytes of older ones then; only a person says so. Publishing is as patient
-    /// as ``sync(patience:)``.
+    /// follow may lose bytes of older ones then; only a person says so. What is moved at a time is
+    /// let go of before more is moved. Publishing is as patient as ``sync(patience:)``.
     package func collect(
         immediately: Bool = false,
         patience: Duration? = nil
@@ -88,11 +122,20 @@ extension Checkpointer {
             waste.isAsked = false
             waste.keepsHeadOnly = false
         }
-        try await sync(patience: patience)
-        try await releaseWaste(immediately: immediately)
-        if let error = waste.report.lastError { throw error }
+        waste.forgetRefused()
+        var rounds = 0
+        repeat {
+            waste.movesLast = 0
+            try await sync(patience: patience)
+            try await releaseWaste(immediately: immediately)
+            if let error = waste.report.lastError { throw error }
+            rounds += 1
+        } while immediately && waste.movesLast > 0 && rounds < Self.roundsMax
         return waste.report
     }
+
+    /// Rounds of moves that one wish makes: enough for a quarter of a tebibyte, and an end.
+    private static let roundsMax = 4096
 
     package func wasteReport() -> WasteReport { waste.report }
 
@@ -111,22 +154,55 @@ extension Checkpointer {
                 try await heads.record()
             }
             guard record.head?.manifest == head.manifestBlob else { return }
-            let count = waste.keepsHeadOnly ? 1 : environment.settings.checkpointsKept
-            let kept = KeptCheckpoints(
-                newest: machine.sequence,
-                count: count,
-                pins: record.pins
-            )
-            let gone = waste.gone
-            let found = try await environment.blocking { () throws(CheckpointError) in
-                try work.collectWaste(kept, gone: gone)
-            }
-            waste.gone = []
-            waste.report.heldBytes = found.heldBytes
-            waste.report.sparseBytes = found.sparseBytes
+            try await look(work, record)
             waste.report.lastError = nil
         } catch {
             waste.report.lastError = error
+        }
+    }
+
+    /// Marks what nothing needs, then empties sparse packs; all of them when somebody asked.
+    ///
+    /// Where only the head is kept, what was emptied goes before more is moved.
+    private func look(
+        _ work: CheckpointWork,
+        _ first: VolumeRecord
+    ) async throws(CheckpointError) {
+        var record = first
+        var scan = try await collectWaste(work, record)
+        waste.gone = []
+        waste.note(scan.waste)
+        // Marked first: what keeps chunks from moving is no reason that nothing goes.
+        guard record.lease.token == token, record.lease.holder == environment.mountKey else {
+            return
+        }
+        try await finishMoves(work)
+        for _ in 0..<Self.roundsMax {
+            let progress = try await moveSparse(scan, record, work)
+            waste.movesLast += progress
+            guard progress > 0, waste.isAsked else { return }
+            let heads = environment.heads
+            record = try await ledger { () async throws(HeadStoreError) in
+                try await heads.record()
+            }
+            scan = try await collectWaste(work, record)
+            waste.note(scan.waste)
+            if waste.keepsHeadOnly { return }
+        }
+    }
+
+    private func collectWaste(
+        _ work: CheckpointWork,
+        _ record: VolumeRecord
+    ) async throws(CheckpointError) -> WasteScan {
+        let kept = KeptCheckpoints(
+            newest: machine?.sequence ?? 1,
+            count: waste.keepsHeadOnly ? 1 : environment.settings.checkpointsKept,
+            pins: record.pins
+        )
+        let gone = waste.gone
+        return try await environment.blocking { () throws(CheckpointError) in
+            try work.collectWaste(kept, gone: gone)
         }
     }
 

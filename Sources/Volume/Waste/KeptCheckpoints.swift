@@ -20,6 +20,16 @@ struct KeptCheckpoints: Hashable {
 
     func keeps(_ sequence: UInt64) -> Bool { sequence >= oldest || pins.contains(sequence) }
 
+    /// Whether any of `readers` is kept, or may be.
+    func keepsAny(of readers: Range<UInt64>) -> Bool {
+        oldest < readers.upperBound && !readers.isEmpty || pins.contains(where: readers.contains)
+    }
+
+    /// Whether a pinned checkpoint has bytes of a slice.
+    func pin(_ slice: SliceRow) -> Bool {
+        pins.contains { slice.born <= $0 && (slice.died == 0 || $0 < slice.died) }
+    }
+
     /// Whether a kept checkpoint, or the volume as it is, has bytes of a slice.
     func need(_ slice: SliceRow) -> Bool {
         guard slice.refs == 0, slice.died > 0 else { return true }

@@ -6,7 +6,7 @@ internal import VolumeFormat
 /// order, and knows neither disk nor network.
 ///
 /// First all packs, then all chunks, then slices and their stretches side by side, then all chunks
-/// once more. Takes 8 bytes for each chunk, and what is found.
+/// once more. Takes 9 bytes for each chunk, and what is found.
 struct WasteScan {
     /// What goes.
     struct Waste: Hashable, Sendable {
@@ -22,6 +22,12 @@ struct WasteScan {
         var sparseBytes: UInt64 = 0
         /// Bytes of slices that no file has, and that a kept checkpoint needs.
         var heldBytes: UInt64 = 0
+        /// Packs that only kept checkpoints read, since their chunks are elsewhere now, and their
+        /// bytes.
+        var emptied = 0
+        var emptiedBytes: UInt64 = 0
+        /// Packs of which something is needed.
+        var used: [RepackPlan.Pack] = []
 
         var isEmpty: Bool {
             retired.isEmpty && stretches.isEmpty && slices.isEmpty && packs.isEmpty
@@ -32,6 +38,20 @@ struct WasteScan {
         var row: PackRow
         var needsNothing = true
         var deadBytes: UInt64 = 0
+        var heldBytes: UInt64 = 0
+        var liveBytes: UInt64 = 0
+        var isPinned = false
+    }
+
+    /// Who has use for a chunk.
+    struct Uses: OptionSet {
+        let rawValue: UInt8
+
+        /// Anybody.
+        static let any = Uses(rawValue: 1)
+        /// A file, as the volume is.
+        static let file = Uses(rawValue: 2)
+        static let pin = Uses(rawValue: 4)
     }
 
     private let kept: KeptCheckpoints
@@ -42,9 +62,9 @@ struct WasteScan {
     private var gonePacks: Set<UInt64> = []
     private var goneChunks: Set<[UInt8]> = []
     /// Chunks that are needed, by what their keyed hash begins with: one too many is kept.
-    private var live: Set<UInt64> = []
+    private var uses: [UInt64: Uses.RawValue] = [:]
     // The slice whose stretches come.
-    private var slice: (number: UInt64, isNeeded: Bool, isEmpty: Bool)?
+    private var slice: (number: UInt64, uses: Uses, isEmpty: Bool)?
     private(set) var waste = Waste()
 
     /// `gone` are the blobs of retired packs that the ledger has no more.
@@ -92,10 +112,22 @@ struct WasteScan {
         guard let number = try? RowKey.readNumber(image.key), let value = image.value,
             let row = try? SliceRow(bcsBytes: value)
         else { throw .damagedState("a row of slices") }
-        let isNeeded = kept.need(row)
-        if isNeeded, row.refs == 0 { waste.heldBytes += UInt64(row.length) }
-        slice = (number, isNeeded, true)
+        slice = (number, uses(of: row), true)
+        if row.refs == 0, kept.need(row) { waste.heldBytes += UInt64(row.length) }
     }
+
+    private func uses(of slice: SliceRow) -> Uses {
+        var uses: Uses = kept.need(slice) ? .any : []
+        if slice.refs > 0 || slice.died == 0 { uses.insert(.file) }
+        if kept.pin(slice) { uses.insert(.pin) }
+        return uses
+    }
+
+    /// Who has use for a chunk, after all slices were seen.
+    func uses(of chunk: [UInt8]) -> Uses { Uses(rawValue: uses[Self.prefix(chunk)] ?? 0) }
+
+    /// Whether a kept checkpoint, or the volume as it is, has bytes of a slice.
+    func need(_ slice: SliceRow) -> Bool { kept.need(slice) }
 
     mutating func add(stretch image: RowImage) throws(CheckpointError) {
         let stretch = try PlacementRows.decode(image)
@@ -104,20 +136,24 @@ struct WasteScan {
             throw .damagedState("a row of slice_chunks")
         }
         // One whose slice has no row is in doubt, and so is needed.
-        let isNeeded = slice?.number == number ? slice?.isNeeded ?? true : true
+        let doubt: Uses = kept.pins.isEmpty ? [.any, .file] : [.any, .file, .pin]
+        let known = slice?.number == number ? slice?.uses : nil
         guard goneChunks.contains(chunk) else {
-            if isNeeded { live.insert(Self.prefix(chunk)) }
+            let found = known ?? doubt
+            if !found.isEmpty { uses[Self.prefix(chunk), default: 0] |= found.rawValue }
             if slice?.number == number { slice?.isEmpty = false }
             return
         }
-        guard !isNeeded else {
+        guard let known, !known.contains(.any) else {
             throw .damagedState("slice \(number) is needed, and its pack is deleted")
         }
         waste.stretches.append(RowImage(table: image.table, key: image.key, value: nil))
     }
 
     private mutating func endSlice() {
-        if let slice, !slice.isNeeded, slice.isEmpty { waste.slices.append(slice.number) }
+        if let slice, !slice.uses.contains(.any), slice.isEmpty {
+            waste.slices.append(slice.number)
+        }
         slice = nil
     }
 
@@ -126,13 +162,21 @@ struct WasteScan {
     /// All chunks once more, after all slices.
     mutating func weigh(chunk image: RowImage) throws(CheckpointError) {
         let row = try Self.chunk(image)
-        if live.contains(Self.prefix(image.key)) {
-            guard !retiredPacks.contains(row.pack) else {
-                throw .damagedState("pack \(row.pack) is retired, and a chunk of it is needed")
-            }
-            packs[row.pack]?.needsNothing = false
+        let stored = row.frames.reduce(0) { $0 + UInt64($1 & 0x7FFF_FFFF) }
+        let uses = uses(of: image.key)
+        guard uses.contains(.any) else {
+            packs[row.pack]?.deadBytes += stored
+            return
+        }
+        guard !retiredPacks.contains(row.pack) else {
+            throw .damagedState("pack \(row.pack) is retired, and a chunk of it is needed")
+        }
+        packs[row.pack]?.needsNothing = false
+        if uses.contains(.pin) { packs[row.pack]?.isPinned = true }
+        if uses.contains(.file) {
+            packs[row.pack]?.liveBytes += stored + RepackPlan.trailerBytes(frames: row.frames.count)
         } else {
-            packs[row.pack]?.deadBytes += row.frames.reduce(0) { $0 + UInt64($1 & 0x7FFF_FFFF) }
+            packs[row.pack]?.heldBytes += stored
         }
     }
 
@@ -141,6 +185,13 @@ struct WasteScan {
         for (id, pack) in packs.sorted(by: { $0.key < $1.key }) {
             guard pack.needsNothing else {
                 waste.sparseBytes += pack.deadBytes
+                waste.used.append(Self.used(id, pack))
+                continue
+            }
+            // Older checkpoints read here what others have elsewhere by now.
+            if let readers = pack.row.departed, kept.keepsAny(of: readers) {
+                waste.emptied += 1
+                waste.emptiedBytes += pack.row.length
                 continue
             }
             var row = pack.row
@@ -153,5 +204,16 @@ struct WasteScan {
                 )
             )
         }
+    }
+    private static func used(_ id: UInt64, _ pack: Pack) -> RepackPlan.Pack {
+        RepackPlan.Pack(
+            id: id,
+            length: pack.row.length,
+            live: pack.liveBytes,
+            held: pack.heldBytes,
+            dead: pack.deadBytes,
+            isPinned: pack.isPinned,
+            hasDepartures: pack.row.departed != nil
+        )
     }
 }

@@ -1,3 +1,4 @@
+internal import ArgumentParser
 internal import BlobClient
 internal import BlobModel
 internal import LocalNetwork
@@ -57,7 +58,11 @@ struct CommandNetwork: Sendable {
         let logger = LogSettings.standard(level: .error, Environment.value).logger("walrus") {
             LinuxTimeSource().nowMilliseconds
         }
-        let embedded = EmbeddedEnvironment(logger: logger)
+        let variable = EmbeddedEnvironment.releaseGraceVariable
+        guard let grace = EmbeddedEnvironment.releaseGrace(Environment.value(variable)) else {
+            throw ValidationError("\(variable) is no number of seconds.")
+        }
+        let embedded = EmbeddedEnvironment(logger: logger, releaseGrace: grace)
         do {
             return try await NetworkAccess.open(
                 url,

@@ -70,8 +70,19 @@ struct NodeRunCommand: AsyncParsableCommand {
     )
     var generation: Int?
 
+    @Option(
+        help: """
+            How many seconds what was released is kept, 600 if not said: so long may somebody \
+            still read it who has not heard of that. [WALRUS_RELEASE_GRACE]
+            """
+    )
+    var releaseGrace: String = Environment.value("WALRUS_RELEASE_GRACE") ?? ""
+
     func validate() throws {
         guard !network.isEmpty else { throw ValidationError("Name the network with --network.") }
+        guard releaseGrace.isEmpty || NodeConfiguration.grace(releaseGrace) != nil else {
+            throw ValidationError("--release-grace is a number of seconds, at most a year.")
+        }
     }
 
     func run() async throws {
@@ -94,6 +105,7 @@ struct NodeRunCommand: AsyncParsableCommand {
             node: id,
             protocolKey: keys.voice
         )
+        if let grace = NodeConfiguration.grace(releaseGrace) { configuration.grace = grace }
         configuration.laterKeys = { ring.voice($0) }
         configuration.joins = committee.index(of: id) == nil
         let parameters = try EncodingParameters(shardCount: committee.shardCount)

@@ -8,7 +8,9 @@ struct GarbageCommand: ParsableCommand {
         discussion: """
             A mounted volume does this by itself, now and then: what neither the newest three
             checkpoints nor a pin needs is retired, and its storage is let go of after the
-            network's grace, a day as a rule. The command does it at once, and tells what is left.
+            network's grace, a day as a rule. Packs of which little is needed are emptied into new
+            ones first, some of them at a time. The command does it at once, with all of them, and
+            tells what is left.
 
             With --now nothing but the newest checkpoint is kept, and nothing waits. A mount that
             follows, and shows an older one at this moment or has files of it open, may lose bytes.
@@ -37,6 +39,10 @@ struct GarbageCommand: ParsableCommand {
             print(String(decoding: ControlCoding.encode(report), as: UTF8.self), terminator: "")
         } else {
             print("deleted      \(report.deleted) blobs, \(Terminal.bytes(report.deletedBytes))")
+            if report.packsEmptied > 0 {
+                let moved = Terminal.bytes(report.movedBytes)
+                print("emptied      \(report.packsEmptied) packs, \(moved) moved")
+            }
             print("garbage      \(report.waiting)")
         }
     }

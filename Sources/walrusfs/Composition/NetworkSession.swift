@@ -50,8 +50,12 @@ final class NetworkSession: Sendable {
                 log.warning("\(notice)", metadata: metadata)
             }
         )
+        let variable = EmbeddedEnvironment.releaseGraceVariable
+        guard let grace = EmbeddedEnvironment.releaseGrace(Environment.value(variable)) else {
+            throw CommandFailure(.usage, "\(variable) is no number of seconds")
+        }
         do throws(NetworkAccessError) {
-            let environment = EmbeddedEnvironment(logger: log)
+            let environment = EmbeddedEnvironment(logger: log, releaseGrace: grace)
             return NetworkSession(
                 try await NetworkAccess.open(
                     url,

@@ -117,13 +117,18 @@ final class VolumeNetwork: Sendable {
         let isFound = try await late.connect()
         if !isFound, options.takesOver, let failure = late.failure { throw failure }
         do throws(CommandFailure) {
-            let environment = CheckpointEnvironment(
+            var environment = CheckpointEnvironment(
                 volume,
                 identity,
                 blobs: LateBlobStore(network: late),
                 heads: LateHeadStore(network: late)
             )
-            try await setReader(volume, environment, url, patience: options.timeout)
+            environment.near = try await setReader(
+                volume,
+                environment,
+                url,
+                patience: options.timeout
+            )
             let checkpointer = Checkpointer(environment)
             if !readOnly {
                 try await open(checkpointer, volume, name, options, isFound: isFound)

@@ -16,6 +16,15 @@ struct GarbageReport: Codable, Sendable {
     var heldBytes: UInt64 = 0
     /// Bytes that nothing needs, in packs of which something is needed.
     var sparseBytes: UInt64 = 0
+    /// Packs that were emptied since the volume was mounted, and the bytes moved out of them.
+    var packsEmptied = 0
+    var movedBytes: UInt64 = 0
+    /// Emptied packs that kept checkpoints still read, and their bytes.
+    var emptied = 0
+    var emptiedBytes: UInt64 = 0
+    /// Packs that can not be emptied, and why the first.
+    var refused = 0
+    var refusal: String?
     /// Why the last look came to nothing.
     var lastError: String?
 
@@ -27,6 +36,12 @@ struct GarbageReport: Codable, Sendable {
         deletedBytes = report.deletedBytes
         heldBytes = report.heldBytes
         sparseBytes = report.sparseBytes
+        packsEmptied = report.packsEmptied
+        movedBytes = report.movedBytes
+        emptied = report.emptied
+        emptiedBytes = report.emptiedBytes
+        refused = report.refused
+        refusal = report.refusal
         lastError = report.lastError.map { "\($0)" }
     }
 
@@ -45,6 +60,12 @@ struct GarbageReport: Codable, Sendable {
         if heldBytes > 0 { parts.append("\(Terminal.bytes(heldBytes)) kept for older checkpoints") }
         if sparseBytes > 0 {
             parts.append("\(Terminal.bytes(sparseBytes)) unused in packs that are needed")
+        }
+        if emptied > 0 {
+            parts.append("\(Terminal.bytes(emptiedBytes)) in emptied packs that older ones read")
+        }
+        if refused > 0 {
+            parts.append("\(refused) packs can not be emptied (\(refusal ?? "unreadable"))")
         }
         return parts.isEmpty ? "none that is known" : parts.joined(separator: ", ")
     }

@@ -81,7 +81,7 @@ extension StatusReport {
             .gauge("walrusfs_size_bytes", "Bytes of the volume.", .integer(bytesTotal)),
             .gauge("walrusfs_free_bytes", "Bytes that are free.", .integer(bytesFree)),
             .gauge("walrusfs_inodes", "Inodes in use.", .integer(inodes)),
-        ] + logFamilies + networkFamilies
+        ] + logFamilies + networkFamilies + (garbage?.families ?? [])
     }
 
     private var logFamilies: [MetricFamily] {
@@ -172,5 +172,47 @@ extension StatusReport {
             )
         }
         return families
+    }
+}
+
+extension GarbageReport {
+    fileprivate var families: [MetricFamily] {
+        [
+            .gauge(
+                "walrusfs_retired_bytes",
+                "Encoded bytes of blobs that wait for their grace.",
+                .integer(retiredBytes)
+            ),
+            .gauge(
+                "walrusfs_held_bytes",
+                "Bytes that no file has, and that a kept checkpoint needs.",
+                .integer(heldBytes)
+            ),
+            .gauge(
+                "walrusfs_sparse_bytes",
+                "Bytes that nothing needs, in packs of which something is needed.",
+                .integer(sparseBytes)
+            ),
+            .gauge(
+                "walrusfs_emptied_bytes",
+                "Bytes of emptied packs that kept checkpoints still read.",
+                .integer(emptiedBytes)
+            ),
+            .gauge(
+                "walrusfs_unmovable_packs",
+                "Packs that can not be emptied, because something of them can not be read.",
+                MetricValue(refused)
+            ),
+            .counter(
+                "walrusfs_moved_bytes_total",
+                "Bytes moved out of sparse packs.",
+                movedBytes
+            ),
+            .counter(
+                "walrusfs_deleted_bytes_total",
+                "Encoded bytes of blobs that the ledger let go of.",
+                deletedBytes
+            ),
+        ]
     }
 }

@@ -159,8 +159,12 @@ final class ModelSource: CheckpointSource {
                 guard let table = RowTable(rawValue: row.table), !table.isVersioned,
                     table != .slices
                 else { preconditionFailure("only placement is placed") }
+                let old = state.rows[table]?[row.key]
                 state.rows[table, default: [:]][row.key] = row.value
-                if PlacementRows.isWaste(row) { state.dirty[table, default: []].insert(row.key) }
+                let hasLeft = table == .chunks && old != nil && old != row.value
+                if hasLeft || PlacementRows.travelsAlone(row) {
+                    state.dirty[table, default: []].insert(row.key)
+                }
             }
         }
     }

@@ -55,6 +55,10 @@ final class InMemoryBlobStore: BlobStore {
         var lostAcknowledgements = 0
         var liesToCallers = false
         var rotten: Set<BlobID> = []
+        /// How many more stores are taken; nil: any number.
+        var storesLeft: Int?
+        /// What is not taken.
+        var refusal: (@Sendable ([UInt8]) -> Bool)?
         var gate: ManualTimeSource?
         var readGate: ManualTimeSource?
     }
@@ -96,6 +100,22 @@ final class InMemoryBlobStore: BlobStore {
     /// Nobody has this blob any more.
     func lose(_ blob: BlobID) { state.withLock { $0.blobs[blob] = nil } }
 
+    /// It is there again, and as it was.
+    func mend(_ blob: BlobID, _ bytes: [UInt8]) {
+        state.withLock { state in
+            state.blobs[blob] = bytes
+            state.rotten.remove(blob)
+        }
+    }
+
+    /// Takes so many more stores, and then none.
+    func refuseAfter(stores: Int?) { state.withLock { $0.storesLeft = stores } }
+
+    /// Takes nothing that is like this.
+    func refuse(_ refusal: @escaping @Sendable ([UInt8]) -> Bool) {
+        state.withLock { $0.refusal = refusal }
+    }
+
     /// Each store takes a second of this clock.
     func setGate(_ gate: ManualTimeSource) { state.withLock { $0.gate = gate } }
 
@@ -111,6 +131,13 @@ final class InMemoryBlobStore: BlobStore {
         registered: (@Sendable () -> Void)?
     ) async throws(BlobStoreError) -> StoredBlob {
         if plan.strikes() { throw .unavailable("planned") }
+        let isTaken = state.withLock { state in
+            guard let left = state.storesLeft else { return true }
+            state.storesLeft = max(0, left - 1)
+            return left > 0
+        }
+        guard isTaken else { throw .unavailable("no more stores") }
+        if state.withLock({ $0.refusal })?(bytes) ?? false { throw .notFunded("planned") }
         if let gate = state.withLock({ $0.gate }) {
             // Only cancellation ends the sleep early, and then nothing is tested.
             try? await gate.sleep(for: .seconds(1))
@@ -200,6 +227,8 @@ final class InMemoryLedger: Sendable {
         /// All heads that there were.
         var heads: [Head] = []
         var pins: [UInt64] = []
+        /// What the pool may have, and has, in encoded bytes.
+        var pool: (capacity: UInt64, used: UInt64) = (1 << 40, 0)
     }
 
     fileprivate let state: Mutex<State>
@@ -229,6 +258,10 @@ final class InMemoryLedger: Sendable {
                 )
             }
         }
+    }
+
+    func setPool(capacity: UInt64, used: UInt64) {
+        state.withLock { $0.pool = (capacity, used) }
     }
 
     func pin(_ sequences: [UInt64]) { state.withLock { $0.pins = sequences } }
@@ -302,13 +335,14 @@ struct InMemoryHeadStore: HeadStore {
 
     func record() async throws(HeadStoreError) -> VolumeRecord {
         if plan.strikes() { throw .unavailable("planned") }
+        let pool = ledger.state.withLock { $0.pool }
         return VolumeRecord(
             volume: ledger.volume,
             head: ledger.head,
             lease: lease,
             pins: ledger.state.withLock { $0.pins },
-            poolCapacity: 1 << 40,
-            poolUsed: 0,
+            poolCapacity: pool.capacity,
+            poolUsed: pool.used,
             poolEnd: 100,
             currentEpoch: 1
         )

@@ -13,6 +13,7 @@ final class CheckpointWorld {
     let ledger: InMemoryLedger
     let volume: Volume
     let checkpointer: Checkpointer
+    let environment: CheckpointEnvironment
     /// Kept for as long as the volume is open.
     private let state: StateDirectory
 
@@ -27,6 +28,7 @@ final class CheckpointWorld {
         mountKey: PublicKey = ModelWorld.mountKey,
         takesOver: Bool = false,
         checkpointsKept: UInt64 = 3,
+        usesCache: Bool = false,
         faultPlan: (@Sendable (FaultPoint) -> Void)? = nil
     ) async throws {
         self.disk = disk
@@ -80,7 +82,10 @@ final class CheckpointWorld {
         )
         environment.faultPlan = faultPlan
         if origin == .attached { _ = try await Attachment(environment).run() }
-        volume.setPlacedReader(try NetworkPlacedReader(environment))
+        let reader = try NetworkPlacedReader(environment)
+        volume.setPlacedReader(reader)
+        if usesCache { environment.near = reader }
+        self.environment = environment
         checkpointer = Checkpointer(environment)
         try await checkpointer.open(takingOver: takesOver)
         if origin == .new { try volume.makeRoot() }

@@ -32,7 +32,12 @@ final class FollowedWorld {
         let environment = Self.environment(
             harness.volume,
             blobs,
-            InMemoryHeadStore(ledger: ledger, mountKey: ModelWorld.mountKey, plan: FaultPlan()),
+            InMemoryHeadStore(
+                ledger: ledger,
+                mountKey: ModelWorld.mountKey,
+                plan: FaultPlan(),
+                blobs: blobs
+            ),
             harness.disk,
             settings
         )

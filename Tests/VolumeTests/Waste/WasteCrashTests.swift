@@ -25,6 +25,10 @@ struct WasteCrashTests {
         var made = 0
         var deleted = 0
         var failures = 0
+        var emptied = 0
+        var rebuilt = 0
+        /// Sequences that are kept besides the newest.
+        var pins: Set<UInt64> = []
 
         private let checkpointsKept: UInt64
 
@@ -43,22 +47,37 @@ struct WasteCrashTests {
         private func below(_ count: Int) -> Int { Int(random.next() % UInt64(count)) }
 
         func step() async throws {
-            switch below(12) {
-            case 0...3: try write()
-            case 4...5: try remove()
-            case 6: try await publish { try await world.checkpointer.sync() }
-            case 7...8: try await collect(immediately: below(3) == 0)
-            case 9:
+            switch below(20) {
+            case 0...3: for _ in 0...below(6) { try write() }
+            case 4...6: for _ in 0...below(6) { try remove() }
+            case 7: try await publish { try await world.checkpointer.sync() }
+            case 8...14: try await collect(immediately: below(4) == 0)
+            case 15:
                 ledger.endGrace()
                 events.append("the grace is over")
-            case 10: try await crash()
+            case 16: try await crash()
+            case 17: try await crash(losesView: true)
+            case 18: pin()
             default: try await takeOver()
             }
         }
 
+        /// Pins the newest checkpoint, or lets a pin go.
+        private func pin() {
+            guard let head = ledger.head?.sequence else { return }
+            if let old = pins.min() {
+                events.append("unpins \(old)")
+                pins.remove(old)
+            } else {
+                events.append("pins \(head)")
+                pins.insert(head)
+            }
+            ledger.pin(pins.sorted())
+        }
+
         private func write() throws {
             // Few contents, so that chunks are shared and come back.
-            let bytes = noise(2000 + 90_000 * below(4), seed: UInt64(below(5)))
+            let bytes = noise(2000 + 50_000 * below(4), seed: UInt64(below(20)))
             let name = "file-\(made)"
             made += 1
             events.append("writes \(name), \(bytes.count) bytes")
@@ -77,16 +96,20 @@ struct WasteCrashTests {
             events.append("collects, immediately \(immediately)")
             // Given up as soon as it is begun.
             if immediately { keptFrom = .max }
-            if below(2) == 0 {
-                blobs.plan.fail(at: 1 + below(16), forEver: below(2) == 0)
-            }
+            let emptiedBefore = await world.checkpointer.wasteReport().packsEmptied
+            let collecting = world.checkpointer
+            defer { events.append("has emptied \(emptied) packs") }
             try await publish {
+                if below(2) == 0 {
+                    blobs.plan.fail(at: 1 + below(20), forEver: below(2) == 0)
+                }
                 let report = try await world.checkpointer.collect(
                     immediately: immediately,
                     patience: .zero
                 )
                 deleted += report.deleted
             }
+            emptied += await collecting.wasteReport().packsEmptied - emptiedBefore
             if immediately { keptFrom = ledger.head?.sequence ?? 1 }
         }
 
@@ -104,11 +127,12 @@ struct WasteCrashTests {
             if blobs.plan.clearIfPlanned() { try await crash(powerCut: false) }
         }
 
-        private func crash(powerCut: Bool? = nil) async throws {
+        private func crash(powerCut: Bool? = nil, losesView: Bool = false) async throws {
             let isCut = powerCut ?? (below(2) == 0)
-            events.append("crashes, power cut \(isCut)")
+            events.append("crashes, power cut \(isCut), loses its view \(losesView)")
             blobs.plan.clear()
             disk = isCut ? disk.crash(seed: random.next()) : disk.kill()
+            if losesView { try await rebuild() }
             let before = ledger.head?.sequence ?? 0
             world = try await CheckpointWorld(
                 disk,
@@ -124,6 +148,14 @@ struct WasteCrashTests {
                 let after = ledger.head?.sequence ?? 0
                 if after > before + 1 { trees[after] = try await world.describe() }
             }
+        }
+
+        private func rebuild() async throws {
+            for suffix in ["", "-wal"] where try disk.exists("/state/volume.db" + suffix) {
+                try disk.removeFile("/state/volume.db" + suffix)
+            }
+            _ = try await CheckpointWorld.rebuild(disk, blobs: blobs, ledger: ledger)
+            rebuilt += 1
         }
 
         private func takeOver() async throws {
@@ -145,7 +177,7 @@ struct WasteCrashTests {
         func check() async throws {
             guard let head = ledger.head?.sequence else { return }
             let oldest = max(min(keptFrom, head), head > 2 ? head - 2 : 1)
-            for number in oldest...head {
+            for number in pins.union(oldest...head).sorted() {
                 let elsewhere = try await WasteOracle.attach(
                     number,
                     blobs: blobs,
@@ -168,6 +200,8 @@ struct WasteCrashTests {
 
         /// At rest, and with nothing kept but the head, all that is there is needed.
         func end() async throws {
+            pins = []
+            ledger.pin([])
             ledger.endGrace()
             try world.volume.makeFile("the-end")
             for _ in 0..<3 { _ = try await world.checkpointer.collect(immediately: true) }
@@ -183,11 +217,11 @@ struct WasteCrashTests {
     }
 
     @Test func nothingThatIsNeededGoes() async throws {
-        var (deleted, failures) = (0, 0)
+        var (deleted, failures, emptied, rebuilt) = (0, 0, 0, 0)
         for seed in CrashSeeds.range(12) {
             let story = try await Story(seed: seed)
             do {
-                for _ in 0..<24 {
+                for _ in 0..<40 {
                     try await story.step()
                     try await story.check()
                 }
@@ -198,9 +232,13 @@ struct WasteCrashTests {
             }
             deleted += story.deleted
             failures += story.failures
+            emptied += story.emptied
+            rebuilt += story.rebuilt
         }
-        if CrashSeeds.isWhole { #expect(deleted > 30 && failures > 0) }
-        print("waste: \(deleted) blobs deleted, \(failures) failures")
+        if CrashSeeds.isWhole {
+            #expect(deleted > 30 && failures > 0 && emptied > 2 && rebuilt > 5)
+        }
+        print("waste: \(deleted) blobs deleted, \(emptied) packs emptied, \(failures) failures")
     }
 
     /// The oracle notices: a mount that keeps the head alone, where three are promised.
@@ -239,6 +277,7 @@ struct WasteCrashTests {
         }
         _ = try await world.checkpointer.collect(immediately: true)
         let tree = try await world.describe()
+        #expect(await world.checkpointer.wasteReport().packsEmptied > 1)
         let images = recorder.take().filter { FaultPoint.ofWaste.contains($0.point) }
         #expect(Set(images.map(\.point)) == FaultPoint.ofWaste)
         for (index, image) in images.enumerated() {

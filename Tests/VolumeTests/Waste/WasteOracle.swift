@@ -8,7 +8,8 @@ import VolumeFormat
 extension FaultPoint {
     /// Those that are passed only where something goes.
     static let ofWaste: Set<FaultPoint> = [
-        .wasteMarked, .retireSent, .retired, .deleteSent, .deleted,
+        .wasteMarked, .moveSealed, .moveStored, .moved, .retireSent, .retired, .deleteSent,
+        .deleted,
     ]
     static let ofCheckpoints = Set(allCases).subtracting(ofWaste)
 }
