@@ -3,6 +3,7 @@
 
 internal import BlobModel
 internal import Ledger
+internal import SystemIO
 
 /// What a comparison with the nodes' chains found.
 package struct ChainComparison: Equatable, Sendable {
@@ -100,15 +101,45 @@ struct ChainSurvey: Sendable {
     let genesis: Genesis
     let tip: ChainTip
 
+    /// How long those that are silent are waited for when enough have answered.
+    static let grace = Duration.seconds(1)
+
     /// Asks all at once: one that does not answer costs its time-out, and not one each.
-    func ask(_ sources: [any BlockSource]) async throws(LedgerStoreError) -> [SourceChain] {
+    ///
+    /// With `hurry`, it costs no more than `grace` once all but f of 3f + 1 have answered: of
+    /// blocks that f + 1 must have before they are acknowledged, none is missed then.
+    func ask(
+        _ sources: [any BlockSource],
+        hurry: (any TimeSource)? = nil
+    ) async throws(LedgerStoreError) -> [SourceChain] {
+        let enough = sources.count - max(0, sources.count - 1) / 3
         let answers = await withTaskGroup(
-            of: Result<SourceChain, LedgerStoreError>.self
+            of: Result<SourceChain, LedgerStoreError>?.self
         ) { group in
             for (index, source) in sources.enumerated() {
                 group.addTask { await answer(of: source, index) }
             }
-            return await group.reduce(into: []) { $0.append($1) }
+            var answers: [Result<SourceChain, LedgerStoreError>] = []
+            var (isThere, isHurrying) = (0, false)
+            while answers.count < sources.count, let next = await group.next() {
+                guard let answer = next else {
+                    // Who is asked still ends without an answer.
+                    group.cancelAll()
+                    continue
+                }
+                answers.append(answer)
+                if case .success(let chain) = answer, chain.isThere { isThere += 1 }
+                if let hurry, isThere >= enough, !isHurrying {
+                    isHurrying = true
+                    group.addTask {
+                        // Cancelled when all have answered.
+                        try? await hurry.sleep(for: Self.grace)
+                        return nil
+                    }
+                }
+            }
+            group.cancelAll()
+            return answers
         }
         var chains: [SourceChain] = []
         for answer in answers { chains.append(try answer.get()) }

@@ -83,7 +83,12 @@ extension LedgerHost {
             )
         }
         if !sources.isEmpty {
-            try await LedgerRestore.catchUp(engine, from: sources, answersMin: answersMin)
+            try await LedgerRestore.catchUp(
+                engine,
+                from: sources,
+                answersMin: answersMin,
+                hurry: options.time
+            )
         }
         return try await host(engine, options)
     }

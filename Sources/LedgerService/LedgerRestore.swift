@@ -62,13 +62,21 @@ package enum LedgerRestore {
 
     /// Takes the blocks that follow the store's newest from whoever has most of them; returns how
     /// many there were.
+    ///
+    /// With `hurry`, silent ones are not waited for when enough have answered.
     @discardableResult
     package static func catchUp(
         _ store: Confined<any LedgerEngine>,
         from sources: [any BlockSource],
-        answersMin: Int = 1
+        answersMin: Int = 1,
+        hurry: (any TimeSource)? = nil
     ) async throws(LedgerStoreError) -> UInt64 {
-        let (chains, tip) = try await chains(of: sources, answersMin: answersMin, beside: store)
+        let (chains, tip) = try await chains(
+            of: sources,
+            answersMin: answersMin,
+            beside: store,
+            hurry: hurry
+        )
         let chosen = try ChainChoice.agreeing(chains, beside: tip.reference)
         var reached = tip.reference.height
         var failure: String?
@@ -113,11 +121,12 @@ package enum LedgerRestore {
     private static func chains(
         of sources: [any BlockSource],
         answersMin: Int,
-        beside store: Confined<any LedgerEngine>
+        beside store: Confined<any LedgerEngine>,
+        hurry: (any TimeSource)? = nil
     ) async throws(LedgerStoreError) -> ([SourceChain], ChainTip) {
         let (genesis, tip) = await store.run { ($0.genesis, $0.tip) }
         let survey = ChainSurvey(store: store, genesis: genesis, tip: tip)
-        let chains = try await survey.ask(sources)
+        let chains = try await survey.ask(sources, hurry: hurry)
         let silent = zip(sources, chains).filter { !$1.isThere }.map(\.0.name)
         let count = sources.count - silent.count
         guard count >= answersMin else {

@@ -273,4 +273,40 @@ struct LedgerRestoreTests {
             #expect(try follower.check(blocks).count == 3)
         }
     }
+
+    /// A node that was cut off: it takes the question, and never answers.
+    private struct MuteNode: BlockSource {
+        let name = "mute"
+
+        func blocks(from height: UInt64, limit: Int) async throws -> [Block] {
+            try await Task.sleep(for: .seconds(3600))
+            return []
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func aStartDoesNotWaitForAMuteNodeWhenEnoughHaveAnswered() async throws {
+        try await withFolder { folder in
+            let network = try TestNetwork()
+            let blocks = try await chain(network, folder, count: 5)
+            let old = try await LedgerHost.create(
+                folder + "/ledger",
+                genesis: network.genesis,
+                network.options()
+            )
+            await old.close()
+            let answering = (0..<3).map { TestNode("node-\($0)", blocks) }
+            async let opened = LedgerHost.open(
+                folder + "/ledger",
+                network: network.genesis.networkID,
+                network.options(),
+                catchingUpFrom: answering + [MuteNode()]
+            )
+            while network.time.sleeperCount < 1 { await Task.yield() }
+            network.time.advance(by: .seconds(1))
+            let host = try await opened
+            #expect(try await host.head()?.reference == blocks.last?.reference)
+            await host.close()
+        }
+    }
 }
