@@ -78,11 +78,13 @@ struct LeaseTests {
             for part in ["(read-only)", "stopped", "rescue"] {
                 #expect(told.contains(part), "\(part): \(told)")
             }
-            let log = try String(
-                contentsOfFile: scratch.path + "/home/volumes/volume/mount.log",
-                encoding: .utf8
-            )
-            #expect(log.contains("is read-only now"), "\(log)")
+            // The line is written a moment after it is so.
+            try wait(for: "a line of the log that says so") {
+                try String(
+                    contentsOfFile: scratch.path + "/home/volumes/volume/mount.log",
+                    encoding: .utf8
+                ).contains("is read-only now")
+            }
             // Who has a file open for writing is told by write(2), and reads on.
             let refused = try Tool.run("touch", [fixture.mountpoint + "/more"])
             #expect(refused.status != 0 && refused.errors.contains("Read-only"), "\(refused)")
