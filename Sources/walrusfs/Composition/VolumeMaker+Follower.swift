@@ -38,12 +38,26 @@ extension VolumeMaker {
             try VolumeSecrets.make(key.access, entropy: LinuxEntropy()).write(path, files: files)
             try settings.write(path, files: files)
             state.unlock()
-            // Loads the newest checkpoint.
-            try await OpenFollower.open(name, state: path, VolumeOptions()).close()
+            try await load(name, path)
         } catch {
             state.unlock()
             remove(path)
             throw error
+        }
+    }
+
+    /// Loads the newest checkpoint; a ledger that goes away meanwhile is waited for.
+    private func load(_ name: String, _ path: String) async throws(CommandFailure) {
+        let time = LinuxTimeSource()
+        let end = time.uptime + .seconds(10)
+        while true {
+            do throws(CommandFailure) {
+                return try await OpenFollower.open(name, state: path, VolumeOptions()).close()
+            } catch {
+                guard error.status == .unavailable, time.uptime < end else { throw error }
+            }
+            // Cancelled or not, the next try says how it is.
+            try? await time.sleep(for: .milliseconds(500))
         }
     }
 
