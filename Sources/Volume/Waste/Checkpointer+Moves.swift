@@ -13,7 +13,7 @@ internal import SystemIO
 internal import VolumeFormat
 
 extension Checkpointer {
-    /// Why a pack is not emptied for now.
+    /// Why a pack stays as it is.
     private enum Refusal: Error {
         /// It stays as it is, in words.
         case pack(String)
