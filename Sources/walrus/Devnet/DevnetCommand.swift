@@ -136,7 +136,7 @@ struct DevnetCommand: AsyncParsableCommand {
         let genesis = try DevnetFounding(
             layout: layout,
             shardCount: shardCount ?? nodes,
-            ports: try await FreePorts.find(nodes + 1),
+            ports: try await FreePorts.onThisMachine().find(nodes + 1),
             patience: leasePatience.duration,
             epoch: epochDuration?.duration ?? .zero
         ).found()
@@ -150,23 +150,5 @@ struct DevnetCommand: AsyncParsableCommand {
             path,
             Array(try encoder.encode(report)) + [0x0A]
         )
-    }
-}
-
-/// Ports that nobody listens on at the moment.
-enum FreePorts {
-    /// Listens on all of them at once, so that they differ, and lets go of them.
-    static func find(_ count: Int) async throws -> [UInt16] {
-        guard count > 0 else { return [] }
-        return try await HTTPServer.serve(
-            Router(),
-            at: .tcp(host: "127.0.0.1", port: 0),
-            logger: Logger(label: "ports") { _ in SwiftLogNoOpLogHandler() }
-        ) { address in
-            guard case .tcp(_, let port) = address else {
-                preconditionFailure("A TCP server listens on a port.")
-            }
-            return [port] + (try await find(count - 1))
-        }
     }
 }
