@@ -52,7 +52,11 @@ final class Service {
         scratch.owns(process: process.processIdentifier)
         try Wait.until("\(name) does not start") {
             let text = try text()
-            guard process.isRunning else { throw ToolFailure("\(name) ended: \(text)") }
+            guard process.isRunning else {
+                // Its last line says why; where only lines of failures are kept, it is the first.
+                let reason = text.split(separator: "\n").last ?? ""
+                throw ToolFailure("\(name) ended: \(reason)\n\(text)")
+            }
             return text.contains(" ready at ")
         }
     }

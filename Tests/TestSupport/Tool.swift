@@ -9,8 +9,11 @@ package struct ToolResult: Sendable, CustomStringConvertible {
     package let output: String
     package let errors: String
 
+    /// The first line says what went wrong as far as a program's last line of errors does: where
+    /// only the lines of failures are kept, it is all there is.
     package var description: String {
-        "\(command): status \(status)\n\(output.suffix(4000))\(errors.suffix(4000))"
+        let last = errors.split(separator: "\n").last.map { ": " + $0 } ?? ""
+        return "\(command): status \(status)\(last)\n\(output.suffix(4000))\(errors.suffix(4000))"
     }
 }
 
