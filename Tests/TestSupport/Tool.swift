@@ -13,7 +13,8 @@ package struct ToolResult: Sendable, CustomStringConvertible {
     /// only the lines of failures are kept, it is all there is.
     package var description: String {
         let last = errors.split(separator: "\n").last.map { ": " + $0 } ?? ""
-        return "\(command): status \(status)\(last)\n\(output.suffix(4000))\(errors.suffix(4000))"
+        let all = "\(output.suffix(4000))\(errors.suffix(4000))"
+        return "\(command): status \(status)\(last)\n\(all)"
     }
 }
 

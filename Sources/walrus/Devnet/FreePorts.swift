@@ -14,8 +14,8 @@ struct FreePorts {
     /// The ports to choose from; nil for whichever the kernel gives out.
     ///
     /// The kernel takes the source of a connection from a range of its own (`ip_local_port_range`,
-    /// ip(7)). While a service with a port from there is away, any connection of anybody can get it,
-    /// and the service can not start again. So these are the ports below.
+    /// ip(7)). While a service with a port from there is away, anybody's connection can get it, and
+    /// the service can not start again. So these are the ports below.
     let choice: Range<UInt16>?
 
     /// - Parameter kernelRange: The first and the last port of the kernel's range, as
