@@ -9,12 +9,18 @@ package struct FeatureFlags: Hashable, Sendable, BCSCodable {
     /// Who does not know these must not open the volume.
     package var incompatible: UInt32
 
-    /// Bits that this program knows; none is defined yet (`Docs/Formats/manifest.md`).
-    package static let known = FeatureFlags(
+    /// A volume that any reader can read.
+    package static let none = FeatureFlags(compatible: 0, readOnlyCompatible: 0, incompatible: 0)
+
+    /// Rows of packs may say which checkpoints still read what has left (``PackRow/departed``).
+    package static let departures = FeatureFlags(
         compatible: 0,
         readOnlyCompatible: 0,
-        incompatible: 0
+        incompatible: 1 << 0
     )
+
+    /// All that this program knows (`Docs/Formats/manifest.md`).
+    package static let known = departures
 
     package init(compatible: UInt32, readOnlyCompatible: UInt32, incompatible: UInt32) {
         self.compatible = compatible
@@ -28,8 +34,21 @@ package struct FeatureFlags: Hashable, Sendable, BCSCodable {
         guard unknown.isEmpty else { throw .unsupportedFeatures(unknown) }
     }
 
-    /// Whether this program may write a volume with these features.
-    package var isWritable: Bool { readOnlyCompatible & ~Self.known.readOnlyCompatible == 0 }
+    /// Refuses features that must be known to write, and are not.
+    package func verifyWritable() throws(VolumeFormatError) {
+        try verifyReadable()
+        let unknown = Self.bits(readOnlyCompatible & ~Self.known.readOnlyCompatible)
+        guard unknown.isEmpty else { throw .readOnlyFeatures(unknown) }
+    }
+
+    /// What both need together.
+    package func union(_ other: FeatureFlags) -> FeatureFlags {
+        FeatureFlags(
+            compatible: compatible | other.compatible,
+            readOnlyCompatible: readOnlyCompatible | other.readOnlyCompatible,
+            incompatible: incompatible | other.incompatible
+        )
+    }
 
     private static func bits(_ value: UInt32) -> [Int] {
         (0..<32).filter { value >> UInt32($0) & 1 == 1 }

@@ -39,7 +39,7 @@ package struct Manifest: Hashable, Sendable {
         name: String,
         base: Run?,
         deltas: [Run],
-        features: FeatureFlags = .known
+        features: FeatureFlags = .none
     ) {
         precondition(name.utf8.count <= Self.nameLengthMax)
         precondition(deltas.count <= Self.deltasMax)

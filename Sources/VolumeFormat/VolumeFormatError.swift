@@ -8,6 +8,8 @@ package enum VolumeFormatError: Error, Equatable, Sendable {
     case unsupportedVersion(kind: UInt8, version: UInt8)
     /// The volume uses features that this program must know, and does not; bits by number.
     case unsupportedFeatures([Int])
+    /// The volume uses features that this program must know to write, and does not; bits by number.
+    case readOnlyFeatures([Int])
     /// The bytes did not authenticate under the key, or contradict what names them.
     case corrupt(String)
     /// They authenticated, but are not what the format allows.

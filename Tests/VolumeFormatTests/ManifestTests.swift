@@ -4,7 +4,7 @@ import Testing
 import VolumeFormat
 
 @Suite struct ManifestTests {
-    static func sample(sequence: UInt64 = 7, features: FeatureFlags = .known) -> Manifest {
+    static func sample(sequence: UInt64 = 7, features: FeatureFlags = .none) -> Manifest {
         let frame = StoredFrame(length: 116, codec: .raw)
         let layout = ChunkLayout(offset: 64, firstFrame: 0, length: 100, frames: [frame])
         let place = RunPlace(
@@ -99,9 +99,18 @@ import VolumeFormat
     @Test func otherUnknownFeaturesLetReadersIn() throws {
         let readOnly = FeatureFlags(compatible: 1, readOnlyCompatible: 2, incompatible: 0)
         let opened = try open(sealed(Self.sample(features: readOnly)))
-        #expect(!opened.features.isWritable)
+        #expect(throws: VolumeFormatError.readOnlyFeatures([1])) {
+            try opened.features.verifyWritable()
+        }
         let compatible = FeatureFlags(compatible: 1, readOnlyCompatible: 0, incompatible: 0)
-        #expect(try open(sealed(Self.sample(features: compatible))).features.isWritable)
+        try open(sealed(Self.sample(features: compatible))).features.verifyWritable()
+    }
+
+    /// Bits are part of the format: they keep their numbers.
+    @Test func whatIsKnownIsReadAndWritten() throws {
+        #expect(FeatureFlags.departures.incompatible == 1)
+        #expect(FeatureFlags.known == .none.union(.departures))
+        try open(sealed(Self.sample(features: .known))).features.verifyWritable()
     }
 
     @Test func noShortenedOrLengthenedBodyIsAccepted() {

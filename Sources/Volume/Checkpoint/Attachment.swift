@@ -36,12 +36,14 @@ package struct Attachment: Sendable {
         return found
     }
 
-    /// Loads the head's checkpoint; the volume in `environment.source` must be new.
+    /// Loads the head's checkpoint, to go on with it; the volume in `environment.source` must be
+    /// new.
     ///
     /// After a throw the state directory is of no use and is to be removed.
     package func run() async throws(CheckpointError) -> Report {
         let reader = HeadReader(environment)
         guard let (head, manifest) = try await reader.head() else { throw .neverPublished }
+        try format { () throws(VolumeFormatError) in try manifest.features.verifyWritable() }
         let source = environment.source
         let rowCount = try await reader.forEachLeaf(of: manifest) {
             (rows) throws(CheckpointError) in

@@ -235,8 +235,11 @@ struct CheckpointWork: Sendable {
         let file = try files.openCut(generation)
         defer { file.close() }
         var reader = try CutFileReader(file, generation: generation)
+        var features = head?.manifest.features ?? .none
         let summary = try reader.readAll(
-            rows: { (_) throws(CheckpointError) in },
+            rows: { (row) throws(CheckpointError) in
+                if PlacementRows.hasDepartures(row) { features = features.union(.departures) }
+            },
             ranges: { (_) throws(CheckpointError) in }
         )
         let run = rows.run(in: blobs)
@@ -250,7 +253,8 @@ struct CheckpointWork: Sendable {
             inodeMark: summary.inodeMark,
             name: environment.name,
             base: rows.isBase ? run : head?.manifest.base,
-            deltas: rows.isBase ? [] : (head?.manifest.deltas ?? []) + [run]
+            deltas: rows.isBase ? [] : (head?.manifest.deltas ?? []) + [run],
+            features: features
         )
         let pack = manifest.sealed(
             id: numbers.next(),

@@ -119,6 +119,12 @@ enum PlacementRows {
         return pack.state == .retired || pack.departed != nil
     }
 
+    /// Whether a row says which checkpoints read in a pack what has left it.
+    static func hasDepartures(_ row: RowImage) -> Bool {
+        guard row.table == RowTable.packs.rawValue, let value = row.value else { return false }
+        return (try? PackRow(bcsBytes: value))?.departed != nil
+    }
+
     /// Hands over all rows of a placement table, ascending.
     static func forEach(
         of table: RowTable,

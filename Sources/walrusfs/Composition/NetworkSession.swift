@@ -7,6 +7,7 @@ internal import Logging
 internal import SystemIO
 internal import Telemetry
 internal import Volume
+internal import VolumeFormat
 
 /// A network that this process uses, and, if it is an embedded one, may host.
 final class NetworkSession: Sendable {
@@ -122,7 +123,7 @@ extension CommandFailure {
                     ? "nothing is lost; it goes on when the ledger answers" : nil
             )
         case .format(let error):
-            self.init(.damaged, "a checkpoint of '\(volume)' can not be read: \(error)")
+            self.init(error, volume: volume)
         case .system(let error):
             self.init(error)
         case .damagedState(let what):
@@ -174,5 +175,32 @@ extension CommandFailure {
             error.isTransient ? .unavailable : .failure,
             "the network refused for '\(volume)': \(error)"
         )
+    }
+}
+
+extension CommandFailure {
+    init(_ error: VolumeFormatError, volume: String) {
+        switch error {
+        case .readOnlyFeatures(let bits):
+            self.init(
+                .notPermitted,
+                "a newer program has made of '\(volume)' what this one can read and not write "
+                    + "(features \(Self.list(bits)))",
+                advice: "install a newer walrusfs, or read it after 'walrusfs attach --follower'"
+            )
+        case .unsupportedFeatures(let bits):
+            self.init(
+                .notPermitted,
+                "a newer program has made of '\(volume)' what this one can not read "
+                    + "(features \(Self.list(bits)))",
+                advice: "install a newer walrusfs"
+            )
+        case .foreign, .unsupportedVersion, .corrupt, .malformed:
+            self.init(.damaged, "a checkpoint of '\(volume)' can not be read: \(error)")
+        }
+    }
+
+    private static func list(_ bits: [Int]) -> String {
+        bits.map(String.init).joined(separator: ", ")
     }
 }

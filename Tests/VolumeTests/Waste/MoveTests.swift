@@ -12,9 +12,11 @@ struct MoveTests {
     @Test func aPackOfWhichLittleIsNeededIsEmptiedAndThenLetGoOf() async throws {
         let scene = try await SparseScene()
         let (world, blobs) = (scene.world, scene.blobs)
+        #expect(try await scene.features() == .none)
         try await scene.collect()
         var report = await world.checkpointer.wasteReport()
         #expect(report.packsEmptied == 1 && report.movedBytes >= 100_000)
+        #expect(try await scene.features() == .departures)
         #expect(try !SparseScene.packs(of: "keep", world).contains(scene.pack))
         // The two checkpoints before this one read the old pack.
         try await scene.collect()
@@ -30,6 +32,8 @@ struct MoveTests {
         report = await world.checkpointer.wasteReport()
         #expect(report.packsEmptied == 1 && report.emptied == 0 && report.lastError == nil)
         #expect(try PlacementRows.pack(scene.pack, in: world.volume) == nil)
+        // Later manifests keep it.
+        #expect(try await scene.features() == .departures)
         #expect(try scene.disk.list("/state/moves") == [])
         let head = try #require(scene.ledger.head)
         let elsewhere = try await WasteOracle.attach(

@@ -65,6 +65,20 @@ final class SparseScene {
 
     func collect() async throws { try await publish { _ = try await $0.collect() } }
 
+    /// What the newest checkpoint says that its readers must know.
+    func features() async throws -> FeatureFlags {
+        try await Attachment.manifest(
+            of: ledger.volume,
+            keys: ModelWorld.keys,
+            blobs: blobs,
+            heads: InMemoryHeadStore(
+                ledger: ledger,
+                mountKey: ModelWorld.mountKey,
+                plan: FaultPlan()
+            )
+        ).manifest.features
+    }
+
     /// The packs that a file's chunks lie in.
     static func packs(of name: String, _ world: CheckpointWorld) throws -> Set<UInt64> {
         let volume = world.volume
