@@ -29,7 +29,8 @@ enum Terminal {
             value /= 1024
             unit += 1
         }
-        return unit == 0 ? "\(count) bytes" : String(format: "%.1f %@", value, units[unit])
+        if unit == 0 { return count == 1 ? "1 byte" : "\(count) bytes" }
+        return String(format: "%.1f %@", value, units[unit])
     }
 }
 

@@ -63,7 +63,9 @@ struct UmountCommand: ParsableCommand {
 
     /// What becomes of the work that the network does not have.
     private static func sentence(_ report: SyncReport) -> String {
-        let bytes = Terminal.bytes(report.unpublishedBytes)
+        // Names and attributes have no bytes to count; a change of nothing else counts as one.
+        let isLittle = report.unpublishedBytes < 1024
+        let bytes = isLittle ? "Some changes" : Terminal.bytes(report.unpublishedBytes)
         if let stopped = report.stopped {
             return
                 "\(bytes) are only on this machine, and are not published from here: \(stopped). "
