@@ -57,6 +57,55 @@ struct RowReads {
     }
 }
 
+/// A database of rows that is read through one connection.
+protocol StatementDatabase: RowDatabase {
+    var connection: Connection { get }
+    var reads: RowReads { get }
+}
+
+extension StatementDatabase {
+    /// Runs `body` with errors translated.
+    func look<Result>(
+        _ body: () throws(SQLiteError) -> Result
+    ) throws(VolumeError) -> Result {
+        do throws(SQLiteError) { return try body() } catch { throw VolumeError(error) }
+    }
+
+    func value(_ table: RowTable, _ key: [UInt8]) throws(VolumeError) -> [UInt8]? {
+        try look { () throws(SQLiteError) in try reads.value(table, key) }
+    }
+
+    func rows(
+        of table: RowTable,
+        from lower: [UInt8],
+        to upper: [UInt8]?,
+        limit: Int
+    ) throws(VolumeError) -> [RowImage] {
+        try look { () throws(SQLiteError) in
+            try reads.rows(of: table, from: lower, to: upper, limit: limit)
+        }
+    }
+
+    func directory(
+        _ parent: UInt64,
+        after cookie: UInt64,
+        limit: Int
+    ) throws(VolumeError) -> [(name: [UInt8], row: DirentRow)] {
+        let found = try look { () throws(SQLiteError) in
+            try reads.directory(parent, after: cookie, limit: limit)
+        }
+        return try VolumeSchema.dirents(found, of: parent)
+    }
+
+    func localValue(_ name: String) throws(VolumeError) -> [UInt8]? {
+        let rows = try look { () throws(SQLiteError) in
+            try connection.rows("SELECT value FROM local WHERE name = ?", .text(name))
+        }
+        guard case .blob(let bytes)? = rows.first?.first else { return nil }
+        return bytes
+    }
+}
+
 /// The statements that write rows through one connection.
 struct RowWrites {
     private var puts: [RowTable: Statement] = [:]

@@ -7,11 +7,11 @@ internal import Codec
 internal import SQLite
 internal import VolumeFormat
 
-final class VolumeDatabase: RowDatabase {
-    private let connection: Connection
+final class VolumeDatabase: StatementDatabase {
+    let connection: Connection
     private let path: String
     private let files: FileSystemVFS?
-    private let reads: RowReads
+    let reads: RowReads
     private let writes: RowWrites
     private let putDirty: Statement
     private let putPiece: Statement
@@ -55,12 +55,6 @@ final class VolumeDatabase: RowDatabase {
         }
     }
 
-    private func look<Result>(
-        _ body: () throws(SQLiteError) -> Result
-    ) throws(VolumeError) -> Result {
-        do throws(SQLiteError) { return try body() } catch { throw VolumeError(error) }
-    }
-
     // MARK: - Read
 
     func localState() throws(VolumeError) -> LocalState {
@@ -96,32 +90,6 @@ final class VolumeDatabase: RowDatabase {
                 }
         }
         return state
-    }
-
-    func value(_ table: RowTable, _ key: [UInt8]) throws(VolumeError) -> [UInt8]? {
-        try look { () throws(SQLiteError) in try reads.value(table, key) }
-    }
-
-    func rows(
-        of table: RowTable,
-        from lower: [UInt8],
-        to upper: [UInt8]?,
-        limit: Int
-    ) throws(VolumeError) -> [RowImage] {
-        try look { () throws(SQLiteError) in
-            try reads.rows(of: table, from: lower, to: upper, limit: limit)
-        }
-    }
-
-    func directory(
-        _ parent: UInt64,
-        after cookie: UInt64,
-        limit: Int
-    ) throws(VolumeError) -> [(name: [UInt8], row: DirentRow)] {
-        let found = try look { () throws(SQLiteError) in
-            try reads.directory(parent, after: cookie, limit: limit)
-        }
-        return try VolumeSchema.dirents(found, of: parent)
     }
 
     func orphans() throws(VolumeError) -> [UInt64] {
@@ -297,14 +265,6 @@ final class VolumeDatabase: RowDatabase {
                 .integer(Int64(bitPattern: segment))
             )
         }
-    }
-
-    func localValue(_ name: String) throws(VolumeError) -> [UInt8]? {
-        let rows = try look { () throws(SQLiteError) in
-            try connection.rows("SELECT value FROM local WHERE name = ?", .text(name))
-        }
-        guard case .blob(let bytes)? = rows.first?.first else { return nil }
-        return bytes
     }
 
     func setLocalValue(_ name: String, _ value: [UInt8]?) throws(VolumeError) {

@@ -3,9 +3,9 @@ internal import SQLite
 internal import VolumeFormat
 
 /// The reading side of a follower's database: one checkpoint, until ``advance()`` shows the next.
-final class FollowedDatabase: RowDatabase {
-    private let connection: Connection
-    private let reads: RowReads
+final class FollowedDatabase: StatementDatabase {
+    let connection: Connection
+    let reads: RowReads
     private let findEdition: Statement
     let uncommittedRows = 0
 
@@ -40,12 +40,6 @@ final class FollowedDatabase: RowDatabase {
         }
     }
 
-    private func look<Result>(
-        _ body: () throws(SQLiteError) -> Result
-    ) throws(VolumeError) -> Result {
-        do throws(SQLiteError) { return try body() } catch { throw VolumeError(error) }
-    }
-
     // MARK: - What is there
 
     func localState() throws(VolumeError) -> LocalState {
@@ -56,46 +50,12 @@ final class FollowedDatabase: RowDatabase {
         return state
     }
 
-    func value(_ table: RowTable, _ key: [UInt8]) throws(VolumeError) -> [UInt8]? {
-        try look { () throws(SQLiteError) in try reads.value(table, key) }
-    }
-
-    func rows(
-        of table: RowTable,
-        from lower: [UInt8],
-        to upper: [UInt8]?,
-        limit: Int
-    ) throws(VolumeError) -> [RowImage] {
-        try look { () throws(SQLiteError) in
-            try reads.rows(of: table, from: lower, to: upper, limit: limit)
-        }
-    }
-
-    func directory(
-        _ parent: UInt64,
-        after cookie: UInt64,
-        limit: Int
-    ) throws(VolumeError) -> [(name: [UInt8], row: DirentRow)] {
-        let found = try look { () throws(SQLiteError) in
-            try reads.directory(parent, after: cookie, limit: limit)
-        }
-        return try VolumeSchema.dirents(found, of: parent)
-    }
-
     func edition(of inode: UInt64) throws(VolumeError) -> UInt64 {
         try look { () throws(SQLiteError) in
             try findEdition.bind(Int64(bitPattern: inode), at: 0)
             guard case .integer(let edition)? = try findEdition.single() else { return 0 }
             return UInt64(edition)
         }
-    }
-
-    func localValue(_ name: String) throws(VolumeError) -> [UInt8]? {
-        let rows = try look { () throws(SQLiteError) in
-            try connection.rows("SELECT value FROM local WHERE name = ?", .text(name))
-        }
-        guard case .blob(let bytes)? = rows.first?.first else { return nil }
-        return bytes
     }
 
     // MARK: - What a checkpoint never has
