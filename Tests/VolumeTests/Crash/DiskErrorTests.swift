@@ -84,27 +84,12 @@ struct DiskErrorTests {
         try run.life.volume.checkInvariants()
     }
 
-    private static func failure(
-        _ operations: [CrashOperation],
-        _ seed: UInt64,
-        _ tally: inout Tally
-    ) -> String? {
-        do {
-            try run(operations, seed: seed, tally: &tally)
-            return nil
-        } catch {
-            return "\(error)"
-        }
-    }
-
     @Test func aFaultAtAnyStepIsToldAndLosesNothing() {
         var tally = Tally()
-        for seed in CrashSeeds.range(200) {
-            let operations = [CrashOperation].of(seed: seed, count: 40)
-            guard Self.failure(operations, seed, &tally) != nil else { continue }
-            Issue.record("\(report(seed: seed, operations) { Self.failure($0, seed, &tally) })")
-            return
+        let survived = allSurvive(200, operationCount: 40) { operations, seed, _ in
+            try Self.run(operations, seed: seed, tally: &tally)
         }
+        guard survived else { return }
         if CrashSeeds.isWhole {
             // Each kind of fault was met, or nothing was shown about it.
             for fault in Fault.allCases { #expect(tally.errors[fault] ?? 0 > 10, "\(fault)") }

@@ -77,27 +77,12 @@ struct FullDiskTests {
         _ = try run.check(point, .powerCut(seed: seed), thorough: true)
     }
 
-    private static func failure(
-        _ operations: [CrashOperation],
-        _ seed: UInt64,
-        _ tally: inout Tally
-    ) -> String? {
-        do {
-            try run(operations, seed: seed, tally: &tally)
-            return nil
-        } catch {
-            return "\(error)"
-        }
-    }
-
     @Test func aDiskThatIsFullForAWhileLosesNothing() {
         var tally = Tally()
-        for seed in CrashSeeds.range(60) {
-            let operations = [CrashOperation].of(seed: seed, count: 40)
-            guard Self.failure(operations, seed, &tally) != nil else { continue }
-            Issue.record("\(report(seed: seed, operations) { Self.failure($0, seed, &tally) })")
-            return
+        let survived = allSurvive(60, operationCount: 40) { operations, seed, _ in
+            try Self.run(operations, seed: seed, tally: &tally)
         }
+        guard survived else { return }
         if CrashSeeds.isWhole {
             // Operations met it, or nothing was shown about them.
             #expect(tally.refused > tally.seeds)

@@ -50,30 +50,12 @@ struct PowerCutTests {
         return last - first == matches.count - 1
     }
 
-    private static func failure(
-        _ operations: [CrashOperation],
-        _ seed: UInt64,
-        oneIn: UInt64,
-        _ tally: inout CrashTally
-    ) -> String? {
-        do {
-            try run(operations, seed: seed, oneIn: oneIn, tally: &tally)
-            return nil
-        } catch {
-            return "\(error)"
-        }
-    }
-
     @Test func aCrashAtAnyStepLeavesAPrefixWithAllThatWasSynced() {
         var tally = CrashTally()
-        for seed in CrashSeeds.range(300) {
-            let operations = [CrashOperation].of(seed: seed, count: 60)
-            guard Self.failure(operations, seed, oneIn: 24, &tally) != nil else { continue }
-            Issue.record(
-                "\(report(seed: seed, operations) { Self.failure($0, seed, oneIn: 4, &tally) })"
-            )
-            return
+        let survived = allSurvive(300, operationCount: 60) { operations, seed, isShrinking in
+            try Self.run(operations, seed: seed, oneIn: isShrinking ? 4 : 24, tally: &tally)
         }
+        guard survived else { return }
         if CrashSeeds.isWhole { #expect(tally.powerCuts > 5 * tally.seeds) }
         print("crash harness: \(tally.text)")
     }

@@ -1,3 +1,5 @@
+import Testing
+
 /// Leaves out operations as long as the rest still fails, so that what is told is short.
 func shrink(
     _ operations: [CrashOperation],
@@ -40,4 +42,31 @@ func report(
         of it, \(fewer.count) operations fail: [\(list)]
         with: \(last ?? whole)
         """
+}
+
+/// Runs the operations of `count` seeds, and reports the first that fails, and the least of it that
+/// does.
+///
+/// `run` is told whether it runs what failed once more, to see what is needed for that.
+/// - Returns: Whether none failed.
+func allSurvive(
+    _ count: UInt64,
+    operationCount: Int,
+    _ run: ([CrashOperation], _ seed: UInt64, _ isShrinking: Bool) throws -> Void
+) -> Bool {
+    func failure(_ operations: [CrashOperation], _ seed: UInt64, _ isShrinking: Bool) -> String? {
+        do {
+            try run(operations, seed, isShrinking)
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+    for seed in CrashSeeds.range(count) {
+        let operations = [CrashOperation].of(seed: seed, count: operationCount)
+        guard failure(operations, seed, false) != nil else { continue }
+        Issue.record("\(report(seed: seed, operations) { failure($0, seed, true) })")
+        return false
+    }
+    return true
 }
