@@ -281,6 +281,34 @@ struct MoveTests {
         #expect(try scene.disk.list("/state/moves") == [])
     }
 
+    /// A disk that fills up at any write of a round: nothing is lost, nothing half-written is
+    /// believed, and it is done when there is room again.
+    @Test func aDiskThatFillsUpDuringAMoveHoldsItUp() async throws {
+        var metFullDisk = 0
+        for growths in 0..<24 {
+            let scene = try await SparseScene()
+            try SparseScene.change(scene.world, 600)
+            let tree = try await scene.world.describe()
+            scene.disk.faults.growthsUntilFull = growths
+            do {
+                _ = try await scene.world.checkpointer.collect(patience: .zero)
+            } catch {
+                metFullDisk += 1
+            }
+            scene.disk.faults = DiskFaults()
+            if scene.ledger.head?.sequence == 4 { scene.trees[4] = tree }
+            try await scene.checkKept("full after \(growths)")
+            for _ in 0..<6 {
+                try await scene.collect()
+                scene.ledger.endGrace()
+            }
+            try await scene.checkKept("full after \(growths), and room again")
+            #expect(scene.blobs.blobs[scene.blob] == nil, "full after \(growths)")
+            #expect(try scene.disk.list("/state/moves") == [], "full after \(growths)")
+        }
+        #expect(metFullDisk >= 8)
+    }
+
     // What it costs.
 
     @Test func aMoveNeverFillsThePool() async throws {
