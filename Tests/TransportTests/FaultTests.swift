@@ -173,24 +173,52 @@ internal import Transport
         }
     }
 
-    @Test func shutdownLetsRequestsFinish() async throws {
+    @Test(arguments: Wire.allCases) func shutdownLetsRequestsFinish(wire: Wire) async throws {
         let (arrivals, arrived) = AsyncStream<Void>.makeStream()
         let (gate, open) = AsyncStream<Void>.makeStream()
+        // More than the machine's buffers hold.
+        let whole = [UInt8](repeating: 7, count: 20 << 20)
         let router = Router([
             Route(.get, "/slow") { _ in
                 arrived.yield()
                 for await _ in gate {}
-                return .text("done")
+                return .binary(whole)
             }
         ])
-        try await withServer(router) { server, _, client in
-            async let response = client.send(ClientRequest(.get, ["slow"]), responseLimit: 9)
+        try await withServer(router, wire: wire) { server, _, client in
+            async let response = client.send(
+                ClientRequest(.get, ["slow"]),
+                responseLimit: whole.count
+            )
             for await _ in arrivals { break }
             async let stopped: Void = server.shutdown()
             open.finish()
             let body = try await response.body
-            #expect(body == Array("done".utf8))
+            #expect(body == whole)
             await stopped
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func aServerEndsThoughAPeerDoesNotReadTheAnswer() async throws {
+        var limits = ServerLimits()
+        limits.bodyGrace = .milliseconds(200)
+        limits.slowestBody = 1 << 30
+        limits.closeTimeout = .milliseconds(200)
+        let (arrivals, arrived) = AsyncStream<Void>.makeStream()
+        let router = Router([
+            Route(.get, "/long") { _ in
+                arrived.yield()
+                return .binary([UInt8](repeating: 7, count: 20 << 20))
+            }
+        ])
+        try await withServer(router, limits: limits) { server, address, _ in
+            let socket = try RawSocket(port: port(address))
+            socket.write("GET /long HTTP/1.1\r\nhost: x\r\n\r\n")
+            for await _ in arrivals { break }
+            await server.shutdown()
+            let answer = await onThread { socket.readToEnd() }
+            #expect(answer.utf8.count < 20 << 20)
         }
     }
 
