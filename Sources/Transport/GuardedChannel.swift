@@ -19,8 +19,12 @@ struct GuardedChannel<Base: ServerChildChannel>: ServerChildChannel {
         }
         return channel.setLargeTransferOptions()
             .flatMapThrowing {
-                guard !usesTLS else { return }
-                let end = FlushedClose(timeout: TimeAmount(limits.closeTimeout))
+                let end: any ChannelHandler =
+                    if usesTLS {
+                        FinalClose()
+                    } else {
+                        FlushedClose(timeout: TimeAmount(limits.closeTimeout))
+                    }
                 try channel.pipeline.syncOperations.addHandler(end)
             }
             .flatMap { base.setup(channel: channel, logger: logger) }

@@ -199,6 +199,41 @@ internal import Transport
         }
     }
 
+    /// Who waits for more than the answer to its close waits longer than a test may take.
+    @Test(.timeLimit(.minutes(1)), arguments: Wire.allCases)
+    func aServerEndsThoughClientsKeepConnections(wire: Wire) async throws {
+        var limits = ServerLimits()
+        limits.closeTimeout = .seconds(100)
+        try await withServer(sink(Seen()), wire: wire, limits: limits) { server, _, client in
+            let code = try await client.send(ClientRequest(.get, ["ok"]), responseLimit: 9).code
+            #expect(code == 200)
+            await server.shutdown()
+            // Nobody listens, and the kept connection is no more.
+            let failure = await #expect(throws: TransportError.self) {
+                _ = try await client.send(ClientRequest(.get, ["ok"]), responseLimit: 9)
+            }
+            guard case .unreachable = failure else {
+                Issue.record("\(String(describing: failure))")
+                return
+            }
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func aServerEndsThoughAPeerHasNotSaidAnything() async throws {
+        var limits = ServerLimits()
+        limits.closeTimeout = .seconds(100)
+        try await withServer(sink(Seen()), wire: .tls, limits: limits) { server, address, client in
+            let mute = try RawSocket(port: port(address))
+            // Who came before has been let in when this is answered.
+            let code = try await client.send(ClientRequest(.get, ["ok"]), responseLimit: 9).code
+            #expect(code == 200)
+            await server.shutdown()
+            let rest = await onThread { mute.readToEnd() }
+            #expect(rest.isEmpty)
+        }
+    }
+
     @Test(.timeLimit(.minutes(1)))
     func aServerEndsThoughAPeerDoesNotReadTheAnswer() async throws {
         var limits = ServerLimits()
