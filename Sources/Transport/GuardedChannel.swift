@@ -4,11 +4,13 @@ internal import NIOCore
 internal import NIOHTTP1
 
 /// What an accepted connection gets before it is served: its place in the table of peers, the time
-/// for its first request, and buffers for large bodies.
+/// for its first request, buffers for large bodies, and an end that is neither late nor early.
 struct GuardedChannel<Base: ServerChildChannel>: ServerChildChannel {
     let base: Base
     let gate: PeerGate
     let limits: ServerLimits
+    /// Whether the first handler is TLS.
+    let usesTLS: Bool
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> {
         guard gate.admit(channel) else {
@@ -16,6 +18,15 @@ struct GuardedChannel<Base: ServerChildChannel>: ServerChildChannel {
             return channel.close().flatMapThrowing { throw ChannelError.ioOnClosedChannel }
         }
         return channel.setLargeTransferOptions()
+            .flatMapThrowing {
+                let end: any ChannelHandler =
+                    if usesTLS {
+                        FinalClose()
+                    } else {
+                        FlushedClose(timeout: TimeAmount(limits.closeTimeout))
+                    }
+                try channel.pipeline.syncOperations.addHandler(end)
+            }
             .flatMap { base.setup(channel: channel, logger: logger) }
             .flatMapThrowing { value in
                 let pipeline = channel.pipeline.syncOperations

@@ -76,18 +76,23 @@ package final class HTTPServer: Sendable {
                 configuration: configuration
             ),
             gate: gate,
-            limits: limits
+            limits: limits,
+            usesTLS: identity != nil
         )
         if let identity {
-            try await serve(
-                TLSChannel(plain, tlsConfiguration: identity.configuration)
-            )
+            var tls = identity.configuration
+            tls.shutdownTimeout = TimeAmount(limits.closeTimeout)
+            try await serve(TLSChannel(plain, tlsConfiguration: tls))
         } else {
             try await serve(plain)
         }
     }
 
-    /// Stops listening and returns when all requests in progress have been answered.
+    /// Stops listening and returns when all requests in progress have been answered and all
+    /// connections are closed.
+    ///
+    /// A peer that does not take its part in that is waited for as long as
+    /// `ServerLimits.closeTimeout`.
     package func shutdown() async {
         let stop = state.withLock { state in
             state.isStopped = true

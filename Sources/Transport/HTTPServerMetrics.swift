@@ -87,6 +87,7 @@ extension ServerLimits {
         var limits = ServerLimits()
         limits.connectionsMax = 16
         limits.shutdownGrace = .milliseconds(200)
+        limits.closeTimeout = .milliseconds(200)
         return limits
     }()
 }

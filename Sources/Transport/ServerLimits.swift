@@ -27,6 +27,9 @@ package struct ServerLimits: Sendable {
     package var slowestBody = 8 << 10
     /// How long an unread body is drained, for the peer to see the answer, before the close.
     package var linger: Duration = .seconds(2)
+    /// How long a peer may take to answer the close of a TLS connection (RFC 8446, 6.1), or without
+    /// TLS, when the server stops, to take what was sent; then it is closed anyway.
+    package var closeTimeout: Duration = .seconds(5)
     /// An unread body of up to this is read away, and the connection lives on.
     package var drainedBodyMax = 64 << 10
     /// Bytes of all bodies that are held at one time; who comes with more is told to try later.

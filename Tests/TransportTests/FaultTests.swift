@@ -173,24 +173,87 @@ internal import Transport
         }
     }
 
-    @Test func shutdownLetsRequestsFinish() async throws {
+    @Test(arguments: Wire.allCases) func shutdownLetsRequestsFinish(wire: Wire) async throws {
         let (arrivals, arrived) = AsyncStream<Void>.makeStream()
         let (gate, open) = AsyncStream<Void>.makeStream()
+        // More than the machine's buffers hold.
+        let whole = [UInt8](repeating: 7, count: 20 << 20)
         let router = Router([
             Route(.get, "/slow") { _ in
                 arrived.yield()
                 for await _ in gate {}
-                return .text("done")
+                return .binary(whole)
             }
         ])
-        try await withServer(router) { server, _, client in
-            async let response = client.send(ClientRequest(.get, ["slow"]), responseLimit: 9)
+        try await withServer(router, wire: wire) { server, _, client in
+            async let response = client.send(
+                ClientRequest(.get, ["slow"]),
+                responseLimit: whole.count
+            )
             for await _ in arrivals { break }
             async let stopped: Void = server.shutdown()
             open.finish()
             let body = try await response.body
-            #expect(body == Array("done".utf8))
+            #expect(body == whole)
             await stopped
+        }
+    }
+
+    /// Who waits for more than the answer to its close waits longer than a test may take.
+    @Test(.timeLimit(.minutes(1)), arguments: Wire.allCases)
+    func aServerEndsThoughClientsKeepConnections(wire: Wire) async throws {
+        var limits = ServerLimits()
+        limits.closeTimeout = .seconds(100)
+        try await withServer(sink(Seen()), wire: wire, limits: limits) { server, _, client in
+            let code = try await client.send(ClientRequest(.get, ["ok"]), responseLimit: 9).code
+            #expect(code == 200)
+            await server.shutdown()
+            // Nobody listens, and the kept connection is no more.
+            let failure = await #expect(throws: TransportError.self) {
+                _ = try await client.send(ClientRequest(.get, ["ok"]), responseLimit: 9)
+            }
+            guard case .unreachable = failure else {
+                Issue.record("\(String(describing: failure))")
+                return
+            }
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func aServerEndsThoughAPeerHasNotSaidAnything() async throws {
+        var limits = ServerLimits()
+        limits.closeTimeout = .seconds(100)
+        try await withServer(sink(Seen()), wire: .tls, limits: limits) { server, address, client in
+            let mute = try RawSocket(port: port(address))
+            // Who came before has been let in when this is answered.
+            let code = try await client.send(ClientRequest(.get, ["ok"]), responseLimit: 9).code
+            #expect(code == 200)
+            await server.shutdown()
+            let rest = await onThread { mute.readToEnd() }
+            #expect(rest.isEmpty)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func aServerEndsThoughAPeerDoesNotReadTheAnswer() async throws {
+        var limits = ServerLimits()
+        limits.bodyGrace = .milliseconds(200)
+        limits.slowestBody = 1 << 30
+        limits.closeTimeout = .milliseconds(200)
+        let (arrivals, arrived) = AsyncStream<Void>.makeStream()
+        let router = Router([
+            Route(.get, "/long") { _ in
+                arrived.yield()
+                return .binary([UInt8](repeating: 7, count: 20 << 20))
+            }
+        ])
+        try await withServer(router, limits: limits) { server, address, _ in
+            let socket = try RawSocket(port: port(address))
+            socket.write("GET /long HTTP/1.1\r\nhost: x\r\n\r\n")
+            for await _ in arrivals { break }
+            await server.shutdown()
+            let answer = await onThread { socket.readToEnd() }
+            #expect(answer.utf8.count < 20 << 20)
         }
     }
 
