@@ -44,7 +44,9 @@ internal import Testing
 
     /// `make golden` writes them.
     @Test func seedsAreOfTheFixturesAndAreRead() throws {
-        for (name, seeds) in try Seeds.all() {
+        let all = try Seeds.all()
+        #expect(Set(all.keys) == Set(FuzzTarget.all.map(\.name)), "Fuzzers begin with seeds.")
+        for (name, seeds) in all {
             let target = try #require(FuzzTarget.all.first { $0.name == name })
             for (index, seed) in seeds.enumerated() {
                 let file = "seed-\(index)"
