@@ -91,7 +91,13 @@ extension FuzzTarget {
         FuzzTarget("block-cache", readCache),
         FuzzTarget("cut-file", readCut),
         FuzzTarget("cut-file-repaired") { readCut(repairedCut(bytes: $0)) },
-        bcs("checkpoint-progress", CheckpointProgress.self),
+        bcs("checkpoint-progress", CheckpointProgress.self) { progress in
+            guard case .rows(_, let rows) = progress else { return nil }
+            let blob = BlobID(bytes: [UInt8](repeating: 7, count: 32))
+            let run = rows.run(in: rows.packs.map { _ in blob })
+            let isRead = (try? Run(bcsBytes: run.bcsBytes)) == run
+            return isRead ? nil : "leads to a manifest that is not read"
+        },
         bcs("published-head", PublishedHead.self),
         // Shorter in directories from before there were marks.
         FuzzTarget("view-totals") { bytes in
