@@ -36,9 +36,10 @@ let argumentParser = Target.Dependency.product(
 )
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
-/// `WALRUS_FUZZ=1` (`make fuzz`) builds the fuzzers and what they stand on: of the modules that need
-/// the web server or the kernel, the files that parse alone, so that no library is instrumented for
-/// nothing.
+/// `WALRUS_FUZZ=1` (`make fuzz`) builds the fuzzers and what they stand on.
+///
+/// Of the modules that need the web server or the kernel it has the files that parse alone, so that
+/// no library is instrumented for nothing.
 let isFuzzing = Context.environment["WALRUS_FUZZ"] != nil
 
 func parsers(of name: String, _ dependencies: [Target.Dependency], _ sources: [String]) -> Target {
