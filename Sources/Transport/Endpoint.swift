@@ -25,7 +25,8 @@ package enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         else { return nil }
         var host = text[..<colon]
         if host.hasPrefix("[") {
-            guard host.hasSuffix("]") else { return nil }
+            // Around anything else than a v6 address: "[unix]:1" would be written as a path.
+            guard host.hasSuffix("]"), host.contains(":") else { return nil }
             host = host.dropFirst().dropLast()
         } else if host.contains(":") {
             return nil
