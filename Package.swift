@@ -36,38 +36,50 @@ let argumentParser = Target.Dependency.product(
 )
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
-/// `WALRUS_FUZZ=1` (`make fuzz`) builds the fuzzers and what they stand on, with the parsers of
-/// `Transport` but without its web server, so that no library is instrumented for nothing.
+/// `WALRUS_FUZZ=1` (`make fuzz`) builds the fuzzers and what they stand on.
+///
+/// Of the modules that need the web server or the kernel it has the files that parse alone, so that
+/// no library is instrumented for nothing.
 let isFuzzing = Context.environment["WALRUS_FUZZ"] != nil
 
-let transport =
-    isFuzzing
-    ? .target(
-        name: "Transport",
-        dependencies: ["Codec", "BlobModel"],
-        sources: [
-            "APIError.swift", "ByteRange.swift", "Endpoint.swift", "HTTPHeaders.swift",
-            "JSONEnvelopes.swift", "NodeWire.swift", "QueryString.swift", "TransportError.swift",
-            "WireHealth.swift",
-        ],
-        swiftSettings: strict
-    )
-    : module(
-        "Transport",
+func parsers(of name: String, _ dependencies: [Target.Dependency], _ sources: [String]) -> Target {
+    .target(name: name, dependencies: dependencies, sources: sources, swiftSettings: strict)
+}
+
+let parserModules: [Target] = [
+    parsers(
+        of: "Transport",
+        ["Codec", "BlobModel"],
         [
-            "Codec", "BlobModel", "SystemIO", "Telemetry", logging, crypto,
-            .product(name: "HummingbirdCore", package: "hummingbird"),
-            .product(name: "HummingbirdTLS", package: "hummingbird"),
-            .product(name: "NIOCore", package: "swift-nio"),
-            .product(name: "NIOPosix", package: "swift-nio"),
-            .product(name: "NIOHTTP1", package: "swift-nio"),
-            .product(name: "NIOTLS", package: "swift-nio"),
-            .product(name: "NIOSSL", package: "swift-nio-ssl"),
-            .product(name: "HTTPTypes", package: "swift-http-types"),
-            .product(name: "X509", package: "swift-certificates"),
-            .product(name: "SwiftASN1", package: "swift-asn1"),
+            "APIError.swift", "BlockList.swift", "ByteRange.swift", "Endpoint.swift",
+            "HTTPHeaders.swift", "JSONEnvelopes.swift", "LedgerWire.swift", "NodeWire.swift",
+            "QueryString.swift", "TransportError.swift", "WireHealth.swift",
         ]
-    )
+    ),
+    parsers(
+        of: "LedgerService",
+        ["BlobModel", "SystemIO", "Ledger"],
+        ["DirectoryFormat.swift", "LedgerStoreError.swift"]
+    ),
+    parsers(
+        of: "StorageNode",
+        ["Codec", "BlobModel", "SystemIO", "Ledger"],
+        [
+            "BlobInfo.swift", "NodeCommittees.swift", "NodeCursor.swift", "NodeDirectory.swift",
+            "NodeGeneration.swift", "SliverRecordHeader.swift",
+        ]
+    ),
+    parsers(of: "BlobClient", ["BlobModel", "Codec", "SystemIO"], ["TransactionJournal.swift"]),
+    parsers(of: "Mount", [], ["MountTable.swift"]),
+    parsers(
+        of: "walrusfs",
+        ["SystemIO", "Volume"],
+        [
+            "Composition/VolumeSettings.swift", "Control/ControlMessages.swift",
+            "Control/GarbageReport.swift", "Terminal.swift",
+        ]
+    ),
+]
 
 /// The fuzzers, whose targets and corpora are also an ordinary test (`Docs/Hostile.md`).
 let fuzzers: [Target] =
@@ -77,12 +89,14 @@ let fuzzers: [Target] =
             name: "fuzz",
             dependencies: [
                 "Codec", "BlobModel", "SystemIO", "ErasureCoding", "Ledger", "SegmentLog",
-                "VolumeFormat", "Volume", "Transport",
+                "VolumeFormat", "Volume", "Transport", "LedgerService", "StorageNode",
+                "BlobClient", "Mount", "walrusfs",
             ],
             path: "Tests/FuzzTests",
             exclude: [
-                "fuzz.sh", "ReplayTests.swift", "Seeds.swift", "Mutator.swift",
-                "Targets/ServiceTargets.swift",
+                "fuzz.sh", "ReplayTests.swift", "Mutator.swift", "Seeds.swift",
+                "Seeds+Ledger.swift", "Seeds+Services.swift", "Seeds+Volume.swift",
+                "Targets/LibraryTargets.swift",
             ],
             sources: ["Targets", "Driver"],
             swiftSettings: strict
@@ -93,8 +107,9 @@ let fuzzers: [Target] =
             name: "FuzzTests",
             dependencies: [
                 "Codec", "BlobModel", "SystemIO", "ErasureCoding", "Ledger", "SegmentLog",
-                "VolumeFormat", "Volume", "Transport", "LedgerService", "StorageNode", "walrusfs",
-                "TestSupport",
+                "VolumeFormat", "Volume", "Transport", "LedgerService", "StorageNode",
+                "BlobClient", "LocalNetwork", "Mount", "walrusfs", "TestSupport",
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             path: "Tests/FuzzTests",
             exclude: ["Driver", "fuzz.sh"],
@@ -123,7 +138,22 @@ let modules: [Target] = [
     module("ErasureCoding", ["Codec", "BlobModel", "SystemIO", "CKernels"]),
     module("Ledger", ["Codec", "BlobModel"]),
     module("VolumeFormat", ["Codec", "BlobModel", "CZstd", crypto]),
-    transport,
+    module(
+        "Transport",
+        [
+            "Codec", "BlobModel", "SystemIO", "Telemetry", logging, crypto,
+            .product(name: "HummingbirdCore", package: "hummingbird"),
+            .product(name: "HummingbirdTLS", package: "hummingbird"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOTLS", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            .product(name: "HTTPTypes", package: "swift-http-types"),
+            .product(name: "X509", package: "swift-certificates"),
+            .product(name: "SwiftASN1", package: "swift-asn1"),
+        ]
+    ),
 
     // Level 3.
     module(
@@ -290,7 +320,11 @@ let modules: [Target] = [
     tests("DevnetTests", ["Transport", "walrus", "lying-node"]),
 ]
 
-let targets = modules + fuzzers
+let targets =
+    (isFuzzing
+        ? modules.filter { module in !parserModules.contains { $0.name == module.name } }
+            + parserModules
+        : modules) + fuzzers
 
 let dependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -58,15 +58,22 @@ package final class FileTransactionJournal: TransactionJournal {
         let bytes = try await pool.run { () throws(SystemError) -> [UInt8]? in
             try files.readWholeFile(path, limit: Self.lengthMax)
         }
-        guard let bytes, bytes.count > 32 else { return nil }
-        let body = Array(bytes.dropFirst(32))
-        return Blake2b256.hash(body) == Array(bytes.prefix(32)) ? body : nil
+        return bytes.flatMap(Self.body)
     }
+
+    /// The transaction in a file; nil in one that was torn.
+    static func body(of contents: [UInt8]) -> [UInt8]? {
+        guard contents.count > 32 else { return nil }
+        let body = Array(contents.dropFirst(32))
+        return Blake2b256.hash(body) == Array(contents.prefix(32)) ? body : nil
+    }
+
+    static func contents(of body: [UInt8]) -> [UInt8] { Blake2b256.hash(body) + body }
 
     package func save(_ bytes: [UInt8], as label: String) async throws {
         let path = path(label)
         let files = files
-        let contents = Blake2b256.hash(bytes) + bytes
+        let contents = Self.contents(of: bytes)
         try await pool.run { () throws(SystemError) in
             try files.writeFileAtomically(path, contents)
         }

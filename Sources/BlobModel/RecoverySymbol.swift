@@ -90,6 +90,19 @@ extension GeneralRecoverySymbol {
     }
 }
 
+extension GeneralRecoverySymbol {
+    /// Reads an answer with at most `limit` symbols.
+    package static func vector(
+        bcsBytes bytes: [UInt8],
+        limit: Int
+    ) throws(CodecError) -> [GeneralRecoverySymbol] {
+        var reader = ByteReader(bytes)
+        let symbols = try reader.readVector(of: Self.self, limit: limit, itemSize: 7)
+        try reader.finish()
+        return symbols
+    }
+}
+
 /// Recovery symbols, each proven, that give a sliver other than the one in the metadata.
 package struct InconsistencyProof: Hashable, Sendable, BCSCodable {
     package let targetAxis: SliverAxis

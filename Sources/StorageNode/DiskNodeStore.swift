@@ -6,7 +6,7 @@
 // the store opens. A commit needs no sync of its own: an index that is too old is only read up.
 
 package import BlobModel
-package import Codec
+internal import Codec
 internal import Ledger
 internal import SQLite
 internal import SegmentLog
@@ -407,16 +407,5 @@ package final class DiskNodeStore: NodeStore {
                 try wrote(1, index)
             }
         }
-    }
-}
-
-extension NodeCursor: BCSCodable {
-    package func encode(to writer: inout ByteWriter) {
-        writer.write(block)
-        writer.write(epoch)
-    }
-
-    package init(from reader: inout ByteReader) throws(CodecError) {
-        self.init(block: try reader.read(), epoch: try reader.readUInt32())
     }
 }

@@ -11,18 +11,6 @@ package enum NodeStoreError: Error, Equatable, Sendable {
     case failed(String)
 }
 
-/// How far a node has followed the ledger.
-package struct NodeCursor: Equatable, Sendable {
-    /// The last block applied; height 0 stands for the genesis.
-    package var block: BlockReference
-    package var epoch: Epoch
-
-    package init(block: BlockReference, epoch: Epoch) {
-        self.block = block
-        self.epoch = epoch
-    }
-}
-
 /// What a node keeps: blocks, what they say, metadata and slivers.
 ///
 /// Calls block, and may come from several threads at once. What was stored is durable after the

@@ -9,6 +9,8 @@ package enum Endpoint: Hashable, Sendable, CustomStringConvertible {
     package static let hostLengthMax = 255
     /// `sun_path` has 108 bytes, one of which is the terminating zero (unix(7)).
     package static let pathLengthMax = 107
+    /// What stands around hosts, and is in none.
+    private static let separators = Array("/[]".utf8)
 
     /// Reads a text form; nil when it is none.
     package init?(text: String) {
@@ -23,13 +25,14 @@ package enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         else { return nil }
         var host = text[..<colon]
         if host.hasPrefix("[") {
-            guard host.hasSuffix("]") else { return nil }
+            // Around anything else than a v6 address: "[unix]:1" would be written as a path.
+            guard host.hasSuffix("]"), host.contains(":") else { return nil }
             host = host.dropFirst().dropLast()
         } else if host.contains(":") {
             return nil
         }
         guard (1...Self.hostLengthMax).contains(host.utf8.count),
-            host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") })
+            host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !Self.separators.contains($0) })
         else { return nil }
         self = .tcp(host: String(host), port: port)
     }

@@ -132,8 +132,12 @@ enum TLSPin {
 
     /// The Ed25519 key of the certificate that the peer proved to hold; nil for another kind.
     static func presentedKey(in chain: [NIOSSLCertificate]) -> PublicKey? {
-        // A certificate whose key can not be read is as good as one with a wrong key.
-        guard let info = try? chain.first?.extractPublicKey().toSPKIBytes(), info.count == 44,
+        // A certificate whose key can not be read is as good as one with a wrong key. NIOSSL traps
+        // on a key of unknown kind, so it is asked only for one of ours.
+        guard let leaf = chain.first, let bytes = try? leaf.toDERBytes(),
+            let certificate = try? Certificate(derEncoded: bytes),
+            Curve25519.Signing.PublicKey(certificate.publicKey) != nil,
+            let info = try? leaf.extractPublicKey().toSPKIBytes(), info.count == 44,
             info.starts(with: subjectPublicKeyInfoHead)
         else { return nil }
         return PublicKey(bytes: Array(info.suffix(32)))

@@ -138,7 +138,8 @@ package struct WireHealth: Codable, Sendable {
             status: status,
             shards: shards,
             height: eventProgress.persisted,
-            ledgerHeight: latestCheckpointSequenceNumber ?? eventProgress.persisted,
+            // Who has applied a block knows of it.
+            ledgerHeight: max(latestCheckpointSequenceNumber ?? 0, eventProgress.persisted),
             blockHash: BlockHash(bytes: hash),
             isFull: isFull,
             recovering: shardsRecovering ?? [],

@@ -1,7 +1,11 @@
+internal import BlobModel
 internal import Codec
 internal import Foundation
+internal import NIOSSL
 internal import TestSupport
 internal import Testing
+
+@testable internal import Transport
 
 /// Each entry of each corpus through its parser, and bytes that are nearly entries.
 ///
@@ -44,7 +48,9 @@ internal import Testing
 
     /// `make golden` writes them.
     @Test func seedsAreOfTheFixturesAndAreRead() throws {
-        for (name, seeds) in try Seeds.all() {
+        let all = try Seeds.all()
+        #expect(Set(all.keys) == Set(FuzzTarget.all.map(\.name)), "Fuzzers begin with seeds.")
+        for (name, seeds) in all {
             let target = try #require(FuzzTarget.all.first { $0.name == name })
             for (index, seed) in seeds.enumerated() {
                 let file = "seed-\(index)"
@@ -53,6 +59,14 @@ internal import Testing
                 #expect(target.check(seed) == nil, "\(name)/\(file)")
             }
         }
+    }
+
+    @Test func aCertificateWithAnUnknownKindOfKeyPresentsNone() throws {
+        let seeds = try Seeds.libraries()["certificate-key"] ?? []
+        let keys = try seeds.map { bytes in
+            TLSPin.presentedKey(in: [try NIOSSLCertificate(bytes: bytes, format: .der)])
+        }
+        #expect(keys == [SigningKey(seed: Seeds.digest).publicKey, nil])
     }
 
     /// A target that finds nothing would let everything pass.

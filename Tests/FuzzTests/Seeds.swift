@@ -14,7 +14,11 @@ internal import VolumeFormat
 enum Seeds {
     static func all() throws -> [String: [[UInt8]]] {
         var all = try ledger()
-        for more in [try vectors(), try volumeFormat(), texts(), try wire(), rows(), records()] {
+        for more in [
+            try vectors(), try volumeFormat(), texts(), try wire(), rows(), records(),
+            try ledgerRecords(), try ledgerAnswers(), fileRows(), try placement(), try progress(),
+            try services(), try libraries(),
+        ] {
             all.merge(more) { $0 + $1 }
         }
         return all
@@ -22,7 +26,7 @@ enum Seeds {
 
     // MARK: Of fixtures
 
-    private struct GoldenLog: Decodable {
+    struct GoldenLog: Decodable {
         let genesis: String
         let blocks: [String]
     }
@@ -86,6 +90,11 @@ enum Seeds {
                 recoverySymbol: try RecoverySymbol(bcsBytes: bytes)
             )
         }
+        let proof = InconsistencyProof(
+            targetAxis: .primary,
+            targetIndex: SliverIndex(8),
+            symbols: general.map(\.recoverySymbol)
+        )
         let known = try Fixtures.json(
             "vectors/official_known_answers.json",
             as: KnownAnswers.self
@@ -98,15 +107,12 @@ enum Seeds {
             "blob-metadata": [metadata],
             "blob-metadata-with-id": [blob.bcsBytes + metadata],
             "recovery-symbol": symbols,
+            // A vector of all, with its count.
+            "recovery-symbols": [[UInt8(general.count)] + general.flatMap(\.bcsBytes)],
             "general-recovery-symbol": general.map(\.bcsBytes),
             "merkle-proof": general.map(\.recoverySymbol.proof.bcsBytes),
-            "inconsistency-proof": [
-                InconsistencyProof(
-                    targetAxis: .primary,
-                    targetIndex: SliverIndex(8),
-                    symbols: general.map(\.recoverySymbol)
-                ).bcsBytes
-            ],
+            "inconsistency-proof": [proof.bcsBytes],
+            "inconsistency-proof-body": [proof.dataBytes],
             "sliver-body": bodies,
             "sliver": slivers.map(\.bcsBytes),
             "shard-sync-answer": [
@@ -120,7 +126,7 @@ enum Seeds {
         ]
     }
 
-    private struct Formats: Decodable {
+    struct Formats: Decodable {
         let pack: String
         let delta: String
         let leaf: String
@@ -147,7 +153,7 @@ enum Seeds {
 
     // MARK: Made here
 
-    private static let digest = [UInt8](repeating: 9, count: 32)
+    static let digest = [UInt8](repeating: 9, count: 32)
 
     private static func texts() -> [String: [[UInt8]]] {
         let id = NetworkID(bytes: digest)
@@ -227,8 +233,45 @@ enum Seeds {
             "ledger-query": [
                 LedgerQuery.info, .nodes, .blob(ObjectID(bytes: digest)),
                 .blobInPool(ObjectID(bytes: digest), BlobID(bytes: digest)),
+                .retired(pool: ObjectID(bytes: digest), after: BlobID(bytes: digest)),
+                .standing(NodeID(bytes: digest)),
             ].map(\.bcsBytes),
+            "attestation": [
+                try JSON.encode(SuccessEnvelope(code: 200, data: WireSignedMessage(signed)))
+            ],
+            "stored-status": [
+                try JSON.encode(SuccessEnvelope(code: 200, data: StoredStatus.stored.rawValue))
+            ],
+            "ledger-health": [Array(#"{"success":{"code":200,"data":{"fault":"ahead"}}}"#.utf8)],
+            "block-list": [BlockList.encode([[1, 2, 3], [], [4]])],
+            "health": try [true, false].map { isFull in
+                try JSON.encode(
+                    SuccessEnvelope(code: 200, data: WireHealth(health(isFull), detailed: isFull))
+                )
+            },
         ]
+    }
+
+    private static func health(_ isFull: Bool) -> NodeHealth {
+        NodeHealth(
+            uptimeSeconds: 1,
+            epoch: 2,
+            publicKey: PublicKey(bytes: digest),
+            node: NodeID(bytes: digest),
+            status: isFull ? .recovering : .active,
+            shards: [1, 2, 3],
+            height: 4,
+            ledgerHeight: 5,
+            blockHash: BlockHash(bytes: digest),
+            isFull: isFull,
+            recovering: isFull ? [1] : [],
+            blobsIncomplete: 1,
+            scrub: NodeHealth.Scrub(passes: 1, sliversChecked: 2, damaged: 3),
+            inTransfer: [2],
+            readOnly: [7],
+            divergence: isFull ? "ahead" : nil,
+            isLedgerSilent: false
+        )
     }
 
     private static func records() -> [String: [[UInt8]]] {

@@ -105,7 +105,8 @@ internal import Testing
 
     private static let fences: [(module: String, importers: [String])] = [
         ("NIOCore", ["Transport"]), ("NIOPosix", ["Transport"]), ("NIOHTTP1", ["Transport"]),
-        ("NIOSSL", ["Transport"]), ("HummingbirdCore", ["Transport"]), ("X509", ["Transport"]),
+        ("NIOSSL", ["Transport", "FuzzTests"]), ("HummingbirdCore", ["Transport"]),
+        ("X509", ["Transport"]),
         ("CFuse", ["Mount"]), ("CSQLite", ["SQLite"]), ("CZstd", ["VolumeFormat"]),
         ("CSodium", ["BlobModel", "BlobModelTests"]),
         (

@@ -15,6 +15,7 @@ internal import Transport
 
     @Test(arguments: [
         "", ":80", "host", "host:", "host:65536", "host:-1", "::1:80", "[::1:80", "a b:1", "a/b:1",
+        "[[a]:1", "[a]]:1", "a]:1", "a[:1", "[unix]:0", "[host]:1",
         "unix:", "unix:" + String(repeating: "x", count: 108),
         String(repeating: "h", count: 256) + ":1",
     ])

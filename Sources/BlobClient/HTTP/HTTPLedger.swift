@@ -143,12 +143,11 @@ package final class HTTPLedger: LedgerConnection {
             limit: LedgerWire.answerMax,
             extraMilliseconds: wait
         )
-        let items = try Self.reading(bytes) { (reader) throws(CodecError) in
-            var items: [[UInt8]] = []
-            for _ in 0..<(try reader.readLength(limit: count)) {
-                items.append(try reader.readBytes())
-            }
-            return items
+        let items: [[UInt8]]
+        do throws(CodecError) {
+            items = try BlockList.decode(bytes, limit: count)
+        } catch {
+            throw .notThisLedger("The answer is not in BCS: \(error).")
         }
         var blocks: [Block] = []
         for (index, item) in items.enumerated() {

@@ -138,14 +138,7 @@ package final class HTTPStorageNode: StorageNodeConnection {
             limit: symbolsLengthMax(count)
         )
         do {
-            var reader = ByteReader(bytes)
-            let symbols = try reader.readVector(
-                of: GeneralRecoverySymbol.self,
-                limit: count,
-                itemSize: 7
-            )
-            try reader.finish()
-            return symbols
+            return try GeneralRecoverySymbol.vector(bcsBytes: bytes, limit: count)
         } catch {
             throw .malformed("The recovery symbols are not in BCS: \(error).")
         }
@@ -225,13 +218,7 @@ package final class HTTPStorageNode: StorageNodeConnection {
             limit: NodeWire.blocksAnswerMax
         )
         do {
-            var reader = ByteReader(bytes)
-            var blocks: [[UInt8]] = []
-            for _ in 0..<(try reader.readLength(limit: count)) {
-                blocks.append(try reader.readBytes())
-            }
-            try reader.finish()
-            return blocks
+            return try BlockList.decode(bytes, limit: count)
         } catch {
             throw .malformed("The blocks are not in BCS: \(error).")
         }

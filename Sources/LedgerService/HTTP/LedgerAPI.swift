@@ -77,10 +77,7 @@ package struct LedgerAPI: Sendable {
             size += bytes.count
             items.append(bytes)
         }
-        var writer = ByteWriter(reserving: size + 5 * items.count + 5)
-        writer.write(length: items.count)
-        for item in items { writer.write(bytes: item) }
-        return .binary(writer.bytes)
+        return .binary(BlockList.encode(items))
     }
 
     private func number(

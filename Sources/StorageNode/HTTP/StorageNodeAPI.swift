@@ -277,7 +277,6 @@ package struct StorageNodeAPI: Sendable {
     @Sendable private func blocks(_ request: ServerRequest) async throws -> ServerResponse {
         let from = try request.number("from", in: 1...Int.max)
         let limit = try request.number("limit", in: 1...NodeWire.blocksMax, orElse: 64)
-        var writer = ByteWriter()
         let blocks = try await node.blocks(from: UInt64(from), limit: limit)
         var count = 0
         var size = 0
@@ -285,8 +284,6 @@ package struct StorageNodeAPI: Sendable {
             size += blocks[count].count
             count += 1
         }
-        writer.write(length: count)
-        for block in blocks.prefix(count) { writer.write(bytes: block) }
-        return .binary(writer.bytes)
+        return .binary(BlockList.encode(blocks.prefix(count)))
     }
 }

@@ -102,6 +102,9 @@ struct SealedRows: Hashable, BCSCodable {
         byteCount = try reader.readUInt64()
         index = try reader.readVector(limit: 1 << 16)
         packs = try reader.readVector(limit: 1 << 16, itemSize: PackHeader.length + 8)
+        // What could not be read back must not be published either.
+        let blob = BlobID(bytes: [UInt8](repeating: 0, count: 32))
+        _ = try Run(bcsBytes: run(in: packs.map { _ in blob }).bcsBytes)
     }
 }
 

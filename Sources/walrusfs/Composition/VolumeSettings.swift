@@ -1,12 +1,6 @@
-internal import BlobModel
-internal import Foundation
-internal import SystemIO
-internal import VolumeFormat
-
 /// What a state directory remembers besides the volume itself: `STATE/settings.json`.
 struct VolumeSettings: Codable, Equatable, Sendable {
     static let version = 1
-    private static let lengthMax = 1 << 16
 
     var version = Self.version
     /// The network's URL; nil for a volume that stays on this machine.
@@ -15,102 +9,4 @@ struct VolumeSettings: Codable, Equatable, Sendable {
     var networkID: String?
     /// Whether this directory only ever follows; it may lack the keys to do more.
     var follows: Bool?
-
-    static func read(
-        _ state: String,
-        volume: String,
-        files: any FileSystem
-    ) throws(CommandFailure) -> VolumeSettings {
-        let path = state + "/settings.json"
-        let bytes: [UInt8]?
-        do throws(SystemError) {
-            bytes = try files.readWholeFile(path, limit: lengthMax)
-        } catch {
-            throw CommandFailure(error)
-        }
-        guard let bytes,
-            let settings = ControlCoding.decode(bytes, as: VolumeSettings.self),
-            settings.version == version
-        else {
-            throw CommandFailure(
-                .damaged,
-                "\(path) is missing, damaged or newer: the format of the state of '\(volume)' can "
-                    + "not be read",
-                advice: "restore the file, or attach the volume again with its key"
-            )
-        }
-        return settings
-    }
-
-    func write(_ state: String, files: any FileSystem) throws(CommandFailure) {
-        do throws(SystemError) {
-            try files.writeFileAtomically(state + "/settings.json", ControlCoding.encode(self))
-        } catch {
-            throw CommandFailure(error)
-        }
-    }
-}
-
-/// The secrets of a state directory, readable by their owner only.
-struct VolumeSecrets: Sendable {
-    static let length = 32
-
-    /// What this machine may do: the same on every machine that has the same key.
-    let access: RecoveryKey.Access
-    /// The seed of this state directory's mount key: never the same in two.
-    let mount: [UInt8]
-
-    var keys: VolumeKeys {
-        switch access {
-        case .owner(let root): VolumeKeys(rootSecret: root)
-        case .reader(let keys): VolumeKeys(reading: keys)
-        }
-    }
-
-    static func make(_ access: RecoveryKey.Access, entropy: any Entropy) -> VolumeSecrets {
-        VolumeSecrets(access: access, mount: entropy.bytes(count: length))
-    }
-
-    static func read(
-        _ state: String,
-        volume: String,
-        files: any FileSystem
-    ) throws(CommandFailure) -> VolumeSecrets {
-        func secret(_ name: String, _ length: Int) throws(CommandFailure) -> [UInt8]? {
-            do throws(SystemError) {
-                let bytes = try files.readWholeFile(state + "/" + name, limit: length + 1)
-                return bytes?.count == length ? bytes : nil
-            } catch {
-                throw CommandFailure(error)
-            }
-        }
-        func missing(_ name: String) -> CommandFailure {
-            CommandFailure(
-                .damaged,
-                "\(state)/\(name) is missing or damaged",
-                advice: "attach the volume '\(volume)' again with its key"
-            )
-        }
-        guard let mount = try secret("mount.key", length) else { throw missing("mount.key") }
-        if let root = try secret("root.secret", length) {
-            return VolumeSecrets(access: .owner(rootSecret: root), mount: mount)
-        }
-        if let keys = try secret("reading.keys", ReadingKeys.length) {
-            return VolumeSecrets(access: .reader(ReadingKeys(bytes: keys)), mount: mount)
-        }
-        throw missing("root.secret")
-    }
-
-    func write(_ state: String, files: any FileSystem) throws(CommandFailure) {
-        do throws(SystemError) {
-            switch access {
-            case .owner(let root): try files.writeFileAtomically(state + "/root.secret", root)
-            case .reader(let keys):
-                try files.writeFileAtomically(state + "/reading.keys", keys.bytes)
-            }
-            try files.writeFileAtomically(state + "/mount.key", mount)
-        } catch {
-            throw CommandFailure(error)
-        }
-    }
 }

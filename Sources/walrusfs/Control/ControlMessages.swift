@@ -1,5 +1,4 @@
 internal import Foundation
-internal import Mount
 
 // What is said over the control socket: `Docs/Formats/control-socket.md`.
 

@@ -1,3 +1,4 @@
 extension FuzzTarget {
-    static let all = model + ledger + texts + volumeFormat + volumeState + wire + services
+    static let all =
+        model + ledger + texts + volumeFormat + volumeState + wire + services + libraries
 }

@@ -19,7 +19,21 @@ extension FuzzTarget {
         },
         bcs("recovery-symbol", RecoverySymbol.self, prove),
         bcs("general-recovery-symbol", GeneralRecoverySymbol.self) { prove($0.recoverySymbol) },
+        FuzzTarget("recovery-symbols") { bytes in
+            let symbols = try? GeneralRecoverySymbol.vector(bcsBytes: bytes, limit: 100)
+            guard let symbols else { return nil }
+            var writer = ByteWriter()
+            writer.write(vector: symbols)
+            return same(writer.bytes, bytes)
+        },
         bcs("inconsistency-proof", InconsistencyProof.self),
+        FuzzTarget("inconsistency-proof-body") { bytes in
+            for axis in SliverAxis.allCases {
+                let proof = try? InconsistencyProof(targetAxis: axis, dataBytes: bytes)
+                if let proof, let wrong = same(proof.dataBytes, bytes) { return wrong }
+            }
+            return nil
+        },
         bcs("merkle-proof", MerkleProof.self),
         FuzzTarget("decoding-symbols") { bytes in
             for axis in SliverAxis.allCases {
@@ -54,6 +68,10 @@ extension FuzzTarget {
         },
         bcs("signed-block-header", SignedBlockHeader.self) { header in
             _ = header.isSigned
+            return nil
+        },
+        bcs("follower-claim", FollowerClaim.self) { claim in
+            _ = claim.newest?.isSigned
             return nil
         },
         bcs("ledger-query", LedgerQuery.self),

@@ -84,9 +84,20 @@ extension FuzzTarget {
             guard let list = try? AccessList.parse(bytes) else { return nil }
             return same(list.bytes, bytes)
         },
+        FuzzTarget("lease-token") { bytes in
+            guard let token = try? LeaseToken.decode(bytes) else { return nil }
+            return same(LeaseToken.encode(token), bytes)
+        },
+        FuzzTarget("block-cache", readCache),
         FuzzTarget("cut-file", readCut),
         FuzzTarget("cut-file-repaired") { readCut(repairedCut(bytes: $0)) },
-        bcs("checkpoint-progress", CheckpointProgress.self),
+        bcs("checkpoint-progress", CheckpointProgress.self) { progress in
+            guard case .rows(_, let rows) = progress else { return nil }
+            let blob = BlobID(bytes: [UInt8](repeating: 7, count: 32))
+            let run = rows.run(in: rows.packs.map { _ in blob })
+            let isRead = (try? Run(bcsBytes: run.bcsBytes)) == run
+            return isRead ? nil : "leads to a manifest that is not read"
+        },
         bcs("published-head", PublishedHead.self),
         // Shorter in directories from before there were marks.
         FuzzTarget("view-totals") { bytes in
@@ -99,8 +110,8 @@ extension FuzzTarget {
     ]
 
     // Those of the golden files, so that a fuzzer begins with packs that open.
-    private static let volume = VolumeID(bytes: [UInt8](repeating: 0x11, count: 32))
-    private static let keys = VolumeKeys(rootSecret: [UInt8](0..<32))
+    static let volume = VolumeID(bytes: [UInt8](repeating: 0x11, count: 32))
+    static let keys = VolumeKeys(rootSecret: [UInt8](0..<32))
 
     private static func lies(_ chunk: PackTrailer.Chunk) -> String? {
         let frames = chunk.layout.frames.indices
@@ -136,7 +147,52 @@ extension FuzzTarget {
         guard var reader = try? CutFileReader(file, generation: 7) else { return nil }
         var taken = 0
         while let record = try? reader.next() { taken += record.bytes.count }
-        return taken <= bytes.count ? nil : "has more than was in the file"
+        guard taken <= bytes.count else { return "has more than was in the file" }
+        return summarize(file)
+    }
+
+    /// Reads a cut as a checkpoint does; it is taken only with all that its last record counts.
+    private static func summarize(_ file: any File) -> String? {
+        guard var reader = try? CutFileReader(file, generation: 7) else { return nil }
+        var rows: UInt64 = 0
+        var ranges: UInt64 = 0
+        let summary = try? reader.readAll(
+            rows: { row throws(CheckpointError) in
+                readKey(of: row)
+                rows += 1
+            },
+            ranges: { part throws(CheckpointError) in ranges += UInt64(part.count) }
+        )
+        guard let summary else { return nil }
+        let isWhole = summary.rowCount == rows && summary.rangeCount == ranges
+        return isWhole ? nil : "is taken without all of its rows and ranges"
+    }
+
+    /// A block cache of two slots, which begin with the halves of the input.
+    private static func readCache(_ bytes: [UInt8]) -> String? {
+        let length = 32 + BlockKey.length
+        var contents = [UInt8](repeating: 0, count: 2 * length)
+        for (slot, part) in [bytes.prefix(bytes.count / 2), bytes.dropFirst(bytes.count / 2)]
+            .enumerated()
+        {
+            let start = slot * length
+            contents.replaceSubrange(start..<start + part.count, with: part)
+        }
+        guard let disk = file(contents, at: "/log/blocks") else { return "there is no disk" }
+        let cache = try? BlockCache(
+            files: disk,
+            directory: "/log",
+            diskBytesMax: UInt64(2 * length),
+            memoryBytesMax: 1 << 20
+        )
+        guard let cache else { return "is not opened" }
+        for pack in UInt64(0)...2 {
+            let key = BlockKey(pack: pack, index: 0)
+            if let block = cache.block(key), block.isEmpty { return "has an empty block" }
+            cache.insert([1, 2, 3], key)
+            guard cache.block(key) != nil else { return "does not have what was put" }
+        }
+        return nil
     }
 
     /// The cut's records with the digests that their bytes have.

@@ -41,5 +41,24 @@ extension FuzzTarget {
             guard let health = answer?.data.health else { return nil }
             return WireHealth(health, detailed: false).health == health ? nil : "is another health"
         },
+        FuzzTarget("attestation") { bytes in
+            let answer = try? JSON.decode(SuccessEnvelope<WireSignedMessage>.self, from: bytes)
+            guard let message = answer?.data.message else { return nil }
+            return WireSignedMessage(message).message == message ? nil : "is another message"
+        },
+        FuzzTarget("stored-status") { bytes in
+            let answer = try? JSON.decode(SuccessEnvelope<String>.self, from: bytes)
+            _ = answer.flatMap { StoredStatus(rawValue: $0.data) }
+            return nil
+        },
+        FuzzTarget("ledger-health") { bytes in
+            let answer = try? JSON.decode(SuccessEnvelope<WireLedgerFault>.self, from: bytes)
+            guard let fault = answer?.data.fault else { return nil }
+            return fault.utf8.count <= bytes.count * 3 ? nil : "is longer than what it is of"
+        },
+        FuzzTarget("block-list") { bytes in
+            guard let blocks = try? BlockList.decode(bytes, limit: 256) else { return nil }
+            return FuzzTarget.same(BlockList.encode(blocks), bytes)
+        },
     ]
 }

@@ -174,6 +174,33 @@ import VolumeFormat
         }
     }
 
+    @Test func rowsThatWouldMakeNoRunAreDamage() throws {
+        func rows(indexIn pack: UInt32, _ kind: PackKind) -> CheckpointProgress {
+            let layout = ChunkLayout(
+                offset: UInt64(PackHeader.length),
+                firstFrame: 0,
+                length: 100,
+                frames: [StoredFrame(length: 116, codec: .raw)]
+            )
+            let chunk = ChunkID(bytes: [UInt8](repeating: 1, count: 32))
+            let run = RunBuilder.Unplaced(
+                sequence: 1,
+                rowCount: 1,
+                byteCount: 100,
+                index: [RunPlace(pack: pack, chunk: chunk, layout: layout)]
+            )
+            let salt = [UInt8](repeating: 2, count: 32)
+            let header = PackHeader(kind: kind, id: 1, sequence: 1, salt: salt)
+            let pack = PackFile(header: header, length: 1000)
+            return .rows(generation: 1, SealedRows(run: run, isBase: true, packs: [pack]))
+        }
+        let good = rows(indexIn: 0, .base)
+        #expect(try CheckpointProgress(bcsBytes: good.bcsBytes) == good)
+        for bad in [rows(indexIn: 1, .base), rows(indexIn: 0, .manifest)] {
+            #expect(throws: CodecError.self) { try CheckpointProgress(bcsBytes: bad.bcsBytes) }
+        }
+    }
+
     @Test func progressReadsBackAndDamageIsAnError() throws {
         let progresses: [CheckpointProgress] = [
             .idle, .cut(generation: 3), .manifest(generation: 4, sealed(over: nil, nil)),
