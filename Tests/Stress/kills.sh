@@ -13,8 +13,9 @@
 set -euo pipefail -m
 walrusfs=$(realpath "$1")
 rounds=${2:-12}
-RANDOM=${3:-$((SRANDOM % 32768))}
-echo "kills: $rounds rounds; seed $RANDOM"
+seed=${3:-$((SRANDOM % 32768))}
+RANDOM=$seed
+echo "kills: $rounds rounds; seed $seed"
 folder=$(mktemp -d "${TMPDIR:-/tmp}/walrusfs-kills-XXXXXX")
 export WALRUSFS_HOME=$folder/home LC_ALL=C SWIFT_BACKTRACE=enable=no
 export GIT_AUTHOR_NAME=w GIT_AUTHOR_EMAIL=w@w GIT_COMMITTER_NAME=w GIT_COMMITTER_EMAIL=w@w
