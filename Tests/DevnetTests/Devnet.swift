@@ -1,5 +1,8 @@
 internal import Foundation
 internal import TestSupport
+internal import Testing
+
+@testable internal import walrus
 
 /// A running `walrus devnet`, below a test's scratch folder.
 final class Devnet {
@@ -93,11 +96,12 @@ final class Devnet {
     func key(of name: String) -> String { directory + "/keys/\(name).key" }
 
     /// Registers and starts a node that is no part of the devnet's own.
-    func join(_ name: String) throws {
+    func join(_ name: String) async throws {
         let path = scratch.path + "/" + name
         let key = path + ".key"
         _ = try Tool.succeed("walrus", ["key", "new", key])
-        let address = "127.0.0.1:\(try FreePort.find())"
+        let ports = try await FreePorts.onThisMachine().find(1)
+        let address = "127.0.0.1:\(try #require(ports.first))"
         let registered = try walrus(
             "node",
             "register",
@@ -215,38 +219,6 @@ struct NetworkClient: Sendable {
         guard result.status == 0 else { throw ToolFailure("\(result)") }
         return try Data(contentsOf: URL(filePath: copy))
             == Data(contentsOf: URL(filePath: file))
-    }
-}
-
-/// A port that nobody listens on, for a service that has to be told one.
-enum FreePort {
-    /// Below those that the kernel gives out by itself, so that nobody gets it in between.
-    static func find() throws -> UInt16 {
-        let path = "/proc/sys/net/ipv4/ip_local_port_range"
-        let range = try String(contentsOfFile: path, encoding: .utf8)
-        guard let end = range.split(whereSeparator: \.isWhitespace).first.flatMap({ UInt16($0) }),
-            end > 10_001
-        else { throw ToolFailure("\(path): \(range)") }
-        for _ in 0..<1000 {
-            let port = UInt16.random(in: 10_000..<end)
-            if isFree(port) { return port }
-        }
-        throw ToolFailure("no port below \(end) is free")
-    }
-
-    private static func isFree(_ port: UInt16) -> Bool {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(INADDR_LOOPBACK).bigEndian
-        let length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        return unsafe withUnsafePointer(to: address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                unsafe bind(descriptor, pointer, length) == 0
-            }
-        }
     }
 }
 

@@ -61,7 +61,7 @@ internal import Testing
             let load = Load(scratch.path)
             let client = net.client
             for count in [1, 70_000, 400_000] { try load.store(client, count: count) }
-            try net.join("joiner")
+            try await net.join("joiner")
             let joiner = scratch.path + "/joiner.key"
             #expect(try standing(net, key: joiner).shardIds.isEmpty)
 
