@@ -302,7 +302,10 @@ let modules: [Target] = [
     ),
     tests(
         "CommandTests",
-        ["Codec", "BlobModel", "Ledger", "SystemIO", "Transport", "walrus"]
+        [
+            "Codec", "BlobModel", "Ledger", "SystemIO", "Transport", "VolumeFormat", "walrus",
+            "walrusfs",
+        ]
     ),
     tests("SimulationTests", ["Simulation", "simulation-spike", "network-simulation"]),
     .executableTarget(

@@ -2,6 +2,7 @@ internal import BlobModel
 internal import Mount
 internal import SystemIO
 internal import Volume
+internal import VolumeFormat
 
 // One answer for everything that can go wrong below: the status that a script branches on, and what
 // a person can do. No case is left to a default, so a new one does not compile until it is here.
@@ -144,5 +145,32 @@ extension CommandFailure {
             "this is no network: \(what)",
             advice: "write embedded:DIR?nodes=10, or walrus://HOST:PORT/?genesis=ID"
         )
+    }
+}
+
+extension CommandFailure {
+    init(_ error: VolumeFormatError, volume: String) {
+        switch error {
+        case .readOnlyFeatures(let bits):
+            self.init(
+                .notPermitted,
+                "a newer program has made of '\(volume)' what this one can read and not write "
+                    + "(features \(Self.list(bits)))",
+                advice: "install a newer walrusfs, or read it after 'walrusfs attach --follower'"
+            )
+        case .unsupportedFeatures(let bits):
+            self.init(
+                .notPermitted,
+                "a newer program has made of '\(volume)' what this one can not read "
+                    + "(features \(Self.list(bits)))",
+                advice: "install a newer walrusfs"
+            )
+        case .foreign, .unsupportedVersion, .corrupt, .malformed:
+            self.init(.damaged, "a checkpoint of '\(volume)' can not be read: \(error)")
+        }
+    }
+
+    private static func list(_ bits: [Int]) -> String {
+        bits.map(String.init).joined(separator: ", ")
     }
 }

@@ -78,6 +78,17 @@ struct CheckpointMachine {
     /// The sequence of the checkpoint in flight or next.
     var sequence: UInt64 { (head?.manifest.sequence ?? 0) + 1 }
 
+    /// What the checkpoints that it goes on with need of who writes.
+    var features: FeatureFlags {
+        let inFlight: FeatureFlags =
+            switch progress {
+            case .idle, .cut, .rows: .none
+            case .manifest(_, let sealed): sealed.manifest.features
+            case .published(_, let head): head.manifest.features
+            }
+        return inFlight.union(head?.manifest.features ?? .none)
+    }
+
     /// What to do now.
     var step: Step {
         if let stopped { return .stop(stopped) }

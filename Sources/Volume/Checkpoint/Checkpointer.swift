@@ -126,9 +126,8 @@ package actor Checkpointer {
             )
         }
         // What a newer program has published from here may need what this one does not know.
-        if let features = machine.head?.manifest.features {
-            try format { () throws(VolumeFormatError) in try features.verifyWritable() }
-        }
+        let features = machine.features
+        try format { () throws(VolumeFormatError) in try features.verifyWritable() }
         machine.begin(current: record.head)
         if case .stranded(let current) = machine.stopped { throw .stranded(current: current) }
         let ready = machine

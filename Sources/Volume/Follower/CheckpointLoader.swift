@@ -47,6 +47,10 @@ final class CheckpointLoader: Sendable {
         guard let head = try? PublishedHead(bcsBytes: bytes) else {
             throw .damagedState(PublishedHead.localName)
         }
+        // A newer program may have loaded it.
+        try format { () throws(VolumeFormatError) in
+            try head.manifest.features.verifyReadable()
+        }
         return head
     }
 

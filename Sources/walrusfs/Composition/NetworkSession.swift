@@ -7,7 +7,6 @@ internal import Logging
 internal import SystemIO
 internal import Telemetry
 internal import Volume
-internal import VolumeFormat
 
 /// A network that this process uses, and, if it is an embedded one, may host.
 final class NetworkSession: Sendable {
@@ -175,32 +174,5 @@ extension CommandFailure {
             error.isTransient ? .unavailable : .failure,
             "the network refused for '\(volume)': \(error)"
         )
-    }
-}
-
-extension CommandFailure {
-    init(_ error: VolumeFormatError, volume: String) {
-        switch error {
-        case .readOnlyFeatures(let bits):
-            self.init(
-                .notPermitted,
-                "a newer program has made of '\(volume)' what this one can read and not write "
-                    + "(features \(Self.list(bits)))",
-                advice: "install a newer walrusfs, or read it after 'walrusfs attach --follower'"
-            )
-        case .unsupportedFeatures(let bits):
-            self.init(
-                .notPermitted,
-                "a newer program has made of '\(volume)' what this one can not read "
-                    + "(features \(Self.list(bits)))",
-                advice: "install a newer walrusfs"
-            )
-        case .foreign, .unsupportedVersion, .corrupt, .malformed:
-            self.init(.damaged, "a checkpoint of '\(volume)' can not be read: \(error)")
-        }
-    }
-
-    private static func list(_ bits: [Int]) -> String {
-        bits.map(String.init).joined(separator: ", ")
     }
 }

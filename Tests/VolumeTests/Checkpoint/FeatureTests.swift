@@ -1,5 +1,6 @@
 import BlobModel
 import Codec
+import SQLite
 import SystemIO
 import Testing
 import VolumeFormat
@@ -12,6 +13,12 @@ import VolumeFormat
         compatible: 1 << 3,
         readOnlyCompatible: 1 << 5,
         incompatible: 0
+    )
+
+    private static let unreadable = FeatureFlags(
+        compatible: 0,
+        readOnlyCompatible: 0,
+        incompatible: 1 << 9
     )
 
     /// A volume with a checkpoint of this program.
@@ -69,17 +76,48 @@ import VolumeFormat
         await #expect(throws: CheckpointError.format(.readOnlyFeatures([5]))) {
             try await again.open()
         }
-        head.manifest.features.readOnlyCompatible = 0
-        head.manifest.features.incompatible = 1 << 9
+        head.manifest.features = Self.unreadable
         try world.source.setLocalValue(PublishedHead.localName, head.bcsBytes)
         let last = Checkpointer(world.environment())
         await #expect(throws: CheckpointError.format(.unsupportedFeatures([9]))) {
             try await last.open()
         }
+        // Also when that checkpoint is still on its way to be the head.
+        head.manifest.features = .none
+        try world.source.setLocalValue(PublishedHead.localName, head.bcsBytes)
+        var next = head
+        next.manifest.features = Self.unknown
+        let progress = CheckpointProgress.published(generation: 1, next)
+        try world.source.setLocalValue(CheckpointProgress.localName, progress.bcsBytes)
+        let other = Checkpointer(world.environment())
+        await #expect(throws: CheckpointError.format(.readOnlyFeatures([5]))) {
+            try await other.open()
+        }
+        let idle = CheckpointProgress.idle
+        try world.source.setLocalValue(CheckpointProgress.localName, idle.bcsBytes)
         // The lease is given back each time.
         head.manifest.features = .none
         try world.source.setLocalValue(PublishedHead.localName, head.bcsBytes)
         try await world.open().close()
+    }
+
+    /// Nor is what a newer program has loaded shown by an older one that follows.
+    @Test func whatANewerProgramHasLoadedIsNotShown() async throws {
+        var (_, _, head) = try await published()
+        let disk = InMemoryFileSystem()
+        let loader = try CheckpointLoader("/follower.db", files: FileSystemVFS(disk))
+        for (features, isShown) in [(Self.unknown, true), (Self.unreadable, false)] {
+            head.manifest.features = features
+            try loader.begin(isAnythingKept: false)
+            _ = try loader.finish(head)
+            if isShown {
+                #expect(try loader.head() == head)
+            } else {
+                #expect(throws: CheckpointError.format(.unsupportedFeatures([9]))) {
+                    try loader.head()
+                }
+            }
+        }
     }
 
     /// What may be ignored is not forgotten: a newer program finds it where it left it.
